@@ -1,0 +1,74 @@
+"""PostgreSQL's own load generator on the statements of the tuned stack: no service at all."""
+
+import re
+import statistics
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import machine, sql
+from bench.load import LUA, Load, Sample, Scenario
+from bench.machine import Cores
+from bench.services import PEERS, Bench, made, postmaster
+from owed.database.embedded import running
+
+STATEMENTS = Path(__file__).with_name("statements")
+FILES = {**LUA, Scenario.RETRIEVE_BY_REFERENCE: "retrieve_by_reference"}
+
+
+@dataclass(frozen=True)
+class Pgbench:
+    """Clients of pgbench, on the core where a service would be."""
+
+    program: Path
+    dsn: str
+    customers: int
+    directory: Path
+    cores: Cores
+    name: str = "pgbench"
+    scenarios: frozenset[Scenario] = frozenset(Scenario)
+    balance: str = "balance"
+
+    def measure(self, load: Load) -> Sample:
+        """Run a scenario's statement, prepared, and read the time of every transaction from the log."""
+        with tempfile.TemporaryDirectory(dir=self.directory) as logs:
+            command = [str(self.program), "-n", "-M", "prepared", "-c", str(load.connections), "-j", "1"]
+            command += ["-T", str(max(1, round(load.seconds))), "-D", f"customers={self.customers}"]
+            command += ["-f", str(STATEMENTS / f"{FILES[load.scenario]}.sql"), "--log", "--log-prefix", f"{logs}/log"]
+            command.append(self.dsn)
+            with machine.pinned(self.cores.server):
+                answer = subprocess.run(command, check=True, capture_output=True, text=True)
+            times = sorted(_milliseconds(Path(logs)))
+        rate = float(_number(r"tps = ([\d.]+)", answer.stdout))
+        failed = int(_number(r"number of failed transactions: (\d+)", answer.stdout))
+        p99 = times[min(len(times) - 1, int(len(times) * 0.99))]
+        return Sample(len(times), len(times) / rate, statistics.median(times), p99, broken=failed)
+
+
+@contextmanager
+def pgbench(bench: Bench, customers: int) -> Iterator[Pgbench]:
+    """Have the tables of the tuned stack, seeded, in a PostgreSQL of their own."""
+    home = made(bench.directory / "pgbench")
+    with running(home) as dsn:
+        sql.execute(dsn, (PEERS / "schema.sql").read_text())
+        sql.execute(dsn, (STATEMENTS / "seed.sql").read_text().format(customers=customers))
+        sql.execute(dsn, "VACUUM ANALYZE")
+        server = postmaster(dsn)
+        machine.pin_tree(server, bench.cores.database)
+        yield Pgbench(Path(server.exe()).with_name("pgbench"), dsn, customers, home, bench.cores)
+
+
+def _milliseconds(logs: Path) -> Iterator[float]:
+    for log in logs.iterdir():
+        with log.open() as lines:
+            yield from (int(line.split(maxsplit=3)[2]) / 1000 for line in lines)
+
+
+def _number(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    if found is None:
+        raise SystemExit(f"pgbench says something else than {pattern}:\n{text}")
+    return found[1]

@@ -1,0 +1,13 @@
+-- GET the newest twenty customers.
+
+dofile(os.getenv("BENCH_SCENARIOS") .. "/common.lua")
+
+local asked
+
+function init(args)
+  asked = wrk.format("GET", "/billing/customers?limit=20", headers)
+end
+
+function request()
+  return asked
+end

@@ -1,0 +1,167 @@
+"""Access: which key a request carries, known without asking the database each time (contract, 1.2).
+
+A worker keeps every key that it has seen while one number in the database stands; a revocation raises it. The worker
+hears of that by NOTIFY, and reads the number several times a second in case it did not hear. One that has not read it
+for too long trusts nothing that it keeps.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from datetime import UTC, datetime
+
+import asyncpg
+
+from owed.api.problems import refusal
+from owed.core.outcomes import Code
+from owed.database.pool import Connection, Pool, connect
+from owed.engine.store import Unavailable
+from owed.model.access import ApiKey
+from owed.store.failures import LOST, translated
+from owed.store.keys import find_keys, touch_keys
+
+logger = logging.getLogger("owed.access")
+
+READ_EVERY = 0.25
+"""Seconds between two readings of the number."""
+
+TRUSTED_FOR = 0.75
+"""Seconds that a reading is good for; with the time of a reading it keeps a revocation within its second."""
+
+TOUCH_EVERY = 15.0
+"""Seconds between two recordings of which keys were used."""
+
+MOST_KEYS = 10_000
+"""Keys kept at most; beyond it they are read again as they come."""
+
+CHANNEL = "owed_access"
+REVISION = "SELECT number FROM access_revision"
+
+
+class Access:
+    """The keys that this worker knows."""
+
+    def __init__(self, pool: Pool, dsn: str) -> None:
+        self._pool = pool
+        self._dsn = dsn
+        self._known: dict[bytes, ApiKey] = {}
+        self._revision = -1
+        self._read_at = float("-inf")
+        self._reading = asyncio.Lock()
+        self._used: set[str] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to listen; from now on `find` may be asked."""
+        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._record_use())]
+
+    async def close(self) -> None:
+        """Stop listening, and record which keys were used last."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(Unavailable):
+            await self._touch()
+
+    def known(self, hashed: bytes) -> ApiKey | None:
+        """Give a key that is known and can be trusted at this moment, with no round trip."""
+        if time.monotonic() - self._read_at > TRUSTED_FOR:
+            return None
+        return self._known.get(hashed)
+
+    async def find(self, hashed: bytes) -> ApiKey | None:
+        """Give the key with this hash, from the database where it is not known.
+
+        Raises:
+            Unavailable: Nobody can say whether a key is still good.
+        """
+        if time.monotonic() - self._read_at > TRUSTED_FOR:
+            await self._read()
+        return self._known.get(hashed) or await self._fetch(hashed)
+
+    def note_use(self, key: ApiKey) -> None:
+        """Note that a key is in use; it is recorded soon, for many keys at once."""
+        self._used.add(key.id)
+
+    async def _fetch(self, hashed: bytes) -> ApiKey | None:
+        revision = self._revision
+        with translated():
+            async with self._pool.connection() as connection:
+                key = (await find_keys(connection, [hashed])).get(hashed)
+        if key and revision == self._revision and len(self._known) < MOST_KEYS:
+            self._known[hashed] = key
+        return key
+
+    async def _read(self, connection: Connection | None = None) -> None:
+        """Read the number, once for all who wait for it, and forget every key if it has changed."""
+        asked_at = time.monotonic()
+        async with self._reading:
+            if self._read_at >= asked_at:
+                return
+            began_at = time.monotonic()
+            with translated():
+                if connection is not None:
+                    revision = (await connection.fetch(REVISION))[0]["number"]
+                else:
+                    async with self._pool.connection() as lent:
+                        revision = (await lent.fetch(REVISION))[0]["number"]
+            if revision != self._revision or len(self._known) >= MOST_KEYS:
+                self._known.clear()
+            self._revision, self._read_at = revision, began_at
+
+    async def _listen(self) -> None:
+        """Listen for changes, and read the number all the while; connect again whenever the connection is lost."""
+        while True:
+            with contextlib.suppress(Unavailable, *LOST, asyncpg.PostgresError):
+                await self._listen_once()
+            await asyncio.sleep(READ_EVERY)
+
+    async def _listen_once(self) -> None:
+        connection = await connect(self._dsn)
+        changed = asyncio.Event()
+        try:
+            await connection.raw.add_listener(CHANNEL, lambda *_: changed.set())
+            while True:
+                await self._read(connection)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), READ_EVERY)
+                changed.clear()
+        finally:
+            connection.raw.terminate()
+
+    async def _record_use(self) -> None:
+        while True:
+            await asyncio.sleep(TOUCH_EVERY)
+            with contextlib.suppress(Unavailable):
+                await self._touch()
+
+    async def _touch(self) -> None:
+        used, self._used = self._used, set()
+        if used:
+            with translated():
+                async with self._pool.connection() as connection:
+                    await touch_keys(connection, sorted(used), datetime.now(UTC))
+
+
+def refuse_unusable(key: ApiKey | None) -> ApiKey:
+    """Give the key if it is good for secret operations; raise the contract's refusal where it is not."""
+    if key is None:
+        detail = "There is no such API key. Check that it was copied whole, and that it belongs to this server."
+        raise refusal(Code.INVALID_API_KEY, detail, www_authenticate='Bearer error="invalid_token"')
+    if key.revoked_at is not None:
+        raise refusal(Code.FORBIDDEN, "This API key is revoked. Use another, or have one made.")
+    if key.expires_at is not None and key.expires_at <= datetime.now(UTC):
+        raise refusal(Code.FORBIDDEN, "This API key has expired. Use another, or have one made.")
+    if key.type != "secret":
+        raise refusal(Code.FORBIDDEN, "This needs a secret key (sk_test_… or sk_…); this one is public.")
+    return key
+
+
+def bearer(authorization: str | None) -> str:
+    """Give the key that an `Authorization` header carries; raise the contract's refusal where it carries none."""
+    scheme, _, key = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        detail = "Send your API key as `Authorization: Bearer <key>`."
+        raise refusal(Code.UNAUTHORIZED, detail, www_authenticate="Bearer")
+    return key.strip()

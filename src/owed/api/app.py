@@ -1,0 +1,104 @@
+"""The ASGI application: one worker, its parts put together, started and stopped."""
+
+import asyncio
+import contextlib
+import gc
+import os
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from owed.api import logs
+from owed.api.access import Access
+from owed.api.edge import Edge, Receive, Send
+from owed.api.metrics import Metrics
+from owed.api.pagination import CursorSigner
+from owed.api.rate_limit import RateLimit
+from owed.api.service import Service
+from owed.database.pool import Pool
+from owed.engine.clock import BatchStamp, Clock
+from owed.engine.engine import Engine
+from owed.model.identifiers import IdSource
+from owed.settings import Settings
+from owed.store.lists import Lists
+from owed.store.lookups import Lookups
+from owed.store.maintenance import prune_for_ever
+from owed.store.postgres import PostgresStore
+from owed.store.secrets import read_secret
+
+
+class App:
+    """An ASGI application over the settings of this process's environment."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._log = logs.RequestLog(settings.log)
+        self._service: Service | None = None
+        self._edge: Edge | None = None
+        self._maintenance: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer a request, or start and stop with the server."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif self._edge is not None:
+            await self._edge.answer(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self._start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _start(self) -> None:
+        logs.configure(self._settings.log)
+        self._service = await assemble(self._settings)
+        self._edge = Edge(self._service, self._log)
+        await self._service.access.start()
+        self._maintenance = asyncio.create_task(prune_for_ever(self._service.pool))
+        gc.collect()
+        gc.freeze()  # what stands now stands for ever: later collections need not walk it
+
+    async def _stop(self) -> None:
+        if self._service is None or self._maintenance is None:
+            return
+        self._maintenance.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._maintenance
+        await self._service.engine.close()
+        await self._service.access.close()
+        await self._service.pool.close()
+        self._log.write()
+
+
+async def assemble(settings: Settings) -> Service:
+    """Put the parts of a worker together."""
+    dsn = settings.database_url
+    if dsn is None:
+        raise RuntimeError("a worker is told its database by the process that starts it")
+    pool = Pool(dsn, settings.pool_size)
+    clock, ids = Clock(), IdSource(random.Random(os.urandom(32)))
+    engine = Engine(PostgresStore(pool, dsn), lambda: BatchStamp(clock.now(), ids))
+    lookups, metrics = Lookups(pool), Metrics()
+    engine.batch_sizes = metrics.batches["write"].observe
+    lookups.batch_sizes = metrics.batches["read"].observe
+    metrics.gauges["owed_queue_length", "Commands that wait for a batch."] = lambda: len(engine.queue)
+    metrics.gauges["owed_pool_connections_in_use", "Database connections at work."] = lambda: pool.in_use
+    return Service(
+        settings=settings,
+        pool=pool,
+        engine=engine,
+        lookups=lookups,
+        lists=Lists(pool),
+        access=Access(pool, dsn),
+        cursors=CursorSigner(await read_secret(pool, "cursor")),
+        rate_limit=RateLimit(settings.rate_limit / settings.workers),
+        metrics=metrics,
+    )
+
+
+def create() -> App:
+    """Make the application of this process, as uvicorn's factory."""
+    return App(Settings.from_environment(os.environ))

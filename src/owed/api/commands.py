@@ -1,0 +1,104 @@
+"""Commands over HTTP: what every request that changes something has in common."""
+
+import re
+from functools import partial
+from typing import Any, NamedTuple
+
+import msgspec
+
+from owed.api import conditions, query
+from owed.api.body import BadJson, decode
+from owed.api.fields import Faults
+from owed.api.idempotency import idempotency, key_fault
+from owed.api.messages import JSON, PROBLEM_JSON, Request, Response
+from owed.api.problems import problem
+from owed.api.service import Service
+from owed.core.command import Command, Refuse
+from owed.core.outcomes import Done, Outcome, invalid
+from owed.engine.pending import Reply
+from owed.model.answer import Answer
+from owed.model.attribution import Actor
+
+WORDS = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,255}").fullmatch
+
+
+class Form(NamedTuple):
+    """A request's form, as far as it could be read.
+
+    Attributes:
+        value: The body's JSON value; UNSET where it is no JSON.
+        fingerprinted: What of the body tells one request from another.
+        faults: All that is wrong so far.
+    """
+
+    actor: Actor
+    value: Any
+    fingerprinted: Any
+    faults: Faults
+
+
+def read_form(request: Request) -> Form:
+    """Read what every changing request has: who acts, a JSON body, no query."""
+    faults = Faults()
+    query.note_unknown(request, faults)
+    actor = Actor(request.key.id, words(request, "Owed-Actor", faults), words(request, "Owed-Reason", faults))
+    try:
+        value = decode(request.body)
+    except BadJson as error:
+        faults.note("", str(error))
+        return Form(actor, msgspec.UNSET, request.body, faults)
+    return Form(actor, value, value, faults)
+
+
+def words(request: Request, header: str, faults: Faults) -> str | None:
+    """Give the words of a header: who acts, or why."""
+    raw = request.headers.get(header.lower().encode())
+    if raw is None:
+        return None
+    try:
+        text = raw.decode().strip()
+    except UnicodeDecodeError:
+        text = ""
+    if not WORDS(text):
+        faults.note(f"header: {header}", "This must be 1 to 255 printable characters in UTF-8.")
+        return None
+    return text
+
+
+async def carry_out(service: Service, request: Request, form: Form, command: Command) -> Response:
+    """Submit a command, and make the response of its reply."""
+    is_required = request.method == "POST" and request.key.settings.require_idempotency_key
+    if fault := key_fault(request, is_required=is_required):
+        command, key = Refuse(request.key.tenant_id, form.actor, invalid([fault])), None
+    else:
+        key = idempotency(request, form.fingerprinted)
+    reply = await service.engine.submit(command, partial(render, request), key, len(request.body))
+    return response(reply)
+
+
+def render(request: Request, outcome: Outcome) -> Answer:
+    """Make the answer of an outcome; for a refusal, problem details."""
+    if not isinstance(outcome, Done):
+        return problem(outcome, request.base_url, request.path, request.id)
+    found = outcome.object
+    return Answer(
+        201 if outcome.created else 200,
+        msgspec.json.encode(found.shown()),
+        f"/billing/customers/{found.id}" if outcome.created else None,
+        conditions.etag(found.version),
+        conditions.last_modified(found.updated_at),
+    )
+
+
+def response(reply: Reply) -> Response:
+    """Make the response of a reply."""
+    answer = reply.answer
+    headers = {
+        "content-type": JSON if answer.status < 400 else PROBLEM_JSON,
+        "location": answer.location,
+        "etag": answer.etag,
+        "last-modified": answer.last_modified,
+        "idempotent-replayed": "true" if reply.replayed else None,
+        "retry-after": "1" if reply.passing else None,
+    }
+    return Response(answer.status, answer.body, {name: value for name, value in headers.items() if value is not None})

@@ -1,0 +1,162 @@
+"""The edge: what every request goes through, once, in the contract's order of refusals (contract, 1.1)."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from owed.api.access import bearer, refuse_unusable
+from owed.api.logs import RequestLog
+from owed.api.messages import JSON, MERGE_PATCH, PROBLEM_JSON, Request, Response
+from owed.api.problems import Refusal, problem, refusal
+from owed.api.routes import PAGES, ROUTES, Handler, Match, Router
+from owed.api.service import Service
+from owed.core.outcomes import Code, Refused
+from owed.engine.store import Unavailable
+from owed.model.access import digest
+
+logger = logging.getLogger("owed.edge")
+
+MOST_BYTES = 2**20
+CLIENT_CLOSED = 499
+"""The status that is logged where nobody is left to answer."""
+
+TAKES = {"POST": (JSON,), "PATCH": (JSON, MERGE_PATCH)}
+"""The media types of the methods that take a body."""
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+UNAVAILABLE = Refused(Code.UNAVAILABLE, "The database cannot be reached. Nothing was done; try again shortly.")
+BUG = Refused(Code.INTERNAL_ERROR, "This is our fault, and it is logged under the request id.")
+
+
+class Edge:
+    """Answers requests, each with a response whatever happens."""
+
+    def __init__(self, service: Service, log: RequestLog) -> None:
+        self._service = service
+        self._log = log
+        self._routes = Router(ROUTES)
+        self._pages = Router(PAGES)
+
+    async def answer(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request over ASGI, and note what became of it."""
+        began = time.perf_counter()
+        request = Request(scope)
+        response = await self._response(request, receive)
+        await send_response(request, response, send)
+        taken = time.perf_counter() - began
+        self._service.metrics.note_request(request.route, request.method, response.status, taken)
+        self._log.note(request, response.status, taken)
+
+    async def _response(self, request: Request, receive: Receive) -> Response:
+        try:
+            return await self._handle(request, receive)
+        except Refusal as refused:
+            return refuse(request, refused.refused, refused.headers)
+        except Unavailable:
+            return refuse(request, UNAVAILABLE, {"retry-after": "1"})
+        except Gone:
+            return Response(CLIENT_CLOSED)
+        except Exception:
+            logger.exception("a request failed", extra={"request_id": request.id, "route": request.route})
+            return refuse(request, BUG)
+
+    async def _handle(self, request: Request, receive: Receive) -> Response:
+        if page := self._pages.match(request.path):
+            return await handler(request, page)(self._service, request)
+        await self._authenticate(request)
+        match = self._routes.match(request.path)
+        if match is None:
+            raise refusal(Code.NOT_FOUND, f"There is no route {request.path}; /docs lists those that there are.")
+        handle = handler(request, match)
+        limit = self._service.rate_limit
+        headers = limit.spend(request.key.id) if limit.is_on else None
+        if request.method in TAKES:
+            request.body = await read_body(request, receive)
+        try:
+            response = await handle(self._service, request)
+        except Refusal as refused:
+            response = refuse(request, refused.refused, refused.headers)
+        if headers:
+            response.headers.update(headers)
+        return response
+
+    async def _authenticate(self, request: Request) -> None:
+        access = self._service.access
+        hashed = digest(bearer(request.header(b"authorization")))
+        request.key = refuse_unusable(access.known(hashed) or await access.find(hashed))
+        access.note_use(request.key)
+
+
+def handler(request: Request, match: Match) -> Handler:
+    """Give the handler of a route for the request's method. A HEAD is a GET whose body stays here.
+
+    Raises:
+        Refusal: The route does not have the method.
+    """
+    request.route, request.arguments = match.route.path, match.arguments
+    handlers = match.route.handlers
+    found = handlers.get("GET" if request.method == "HEAD" else request.method)
+    if found is None:
+        allowed = ", ".join(sorted({*handlers, "HEAD"} if "GET" in handlers else handlers))
+        raise refusal(Code.METHOD_NOT_ALLOWED, f"{request.path} takes {allowed}.", allow=allowed)
+    return found
+
+
+async def read_body(request: Request, receive: Receive) -> bytes:
+    """Read the body, and check its size and its media type.
+
+    Raises:
+        Refusal: It is too large, or its media type is missing or another.
+    """
+    if int(request.header(b"content-length") or 0) > MOST_BYTES:
+        raise too_large()
+    body = await gather(receive)
+    media_type, _, parameters = (request.header(b"content-type") or "").partition(";")
+    request.media_type = media_type.strip().lower()
+    taken = TAKES[request.method]
+    if (body or media_type) and request.media_type not in taken:
+        raise refusal(Code.UNSUPPORTED_MEDIA_TYPE, f"Send the body as {' or '.join(taken)}, with that Content-Type.")
+    return body
+
+
+async def gather(receive: Receive) -> bytes:
+    """Gather the parts of a body, as far as it is allowed to be."""
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        parts.append(message["body"])
+        size += len(message["body"])
+        if size > MOST_BYTES:
+            raise too_large()
+        more = message["more_body"]
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def too_large() -> Refusal:
+    """Make the refusal of a body over 1 MiB; what is left of it is not read, so the connection ends."""
+    return refusal(Code.PAYLOAD_TOO_LARGE, "A body may have up to 1 MiB (1,048,576 bytes).", connection="close")
+
+
+class Gone(Exception):
+    """The client has gone away."""
+
+
+def refuse(request: Request, refused: Refused, headers: Mapping[str, str] | None = None) -> Response:
+    """Make the response of a refusal: problem details."""
+    answer = problem(refused, request.base_url, request.path, request.id)
+    return Response(answer.status, answer.body, {"content-type": PROBLEM_JSON, **(headers or {})})
+
+
+async def send_response(request: Request, response: Response, send: Send) -> None:
+    """Send a response. A header that could be mistaken for two is never sent: values come from here or are checked."""
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+    headers.append((b"request-id", request.id.encode()))
+    if response.status != 304:
+        headers.append((b"content-length", b"%d" % len(response.body)))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})

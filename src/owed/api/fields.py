@@ -1,0 +1,229 @@
+"""Fields: what a member of a request may be. The same declarations validate it and describe it in the OpenAPI document.
+
+A check gives the value as it is used, or notes every fault and gives UNSET.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import UNSET
+
+from owed.core.outcomes import Fault
+
+Schema = dict[str, Any]
+
+
+class Faults:
+    """The faults found in one request so far."""
+
+    def __init__(self) -> None:
+        self.found: list[Fault] = []
+
+    def note(self, pointer: str, detail: str) -> Any:
+        """Note a fault, and give UNSET, which is what a check gives for a value with a fault."""
+        self.found.append(Fault(pointer, detail))
+        return UNSET
+
+
+class Field(Protocol):
+    """What one member may be."""
+
+    @property
+    def schema(self) -> Schema:
+        """Describe it in JSON Schema."""
+
+    def check(self, value: Any, pointer: str, faults: Faults) -> Any:
+        """Give the value, or note what is wrong with it."""
+
+
+class Anything:
+    """A member whose value is looked at later, beside what stands."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+
+    def check(self, value: Any, pointer: str, faults: Faults) -> Any:
+        """Give the value."""
+        return value
+
+
+class Text:
+    """A string of bounded length, in characters."""
+
+    def __init__(self, longest: int, description: str, example: str) -> None:
+        self.longest = longest
+        self.schema: Schema = {
+            "type": "string", "maxLength": longest, "description": description, "examples": [example],
+        }  # fmt: skip
+
+    def check(self, value: Any, pointer: str, faults: Faults) -> Any:
+        """Give the string, if it is one and not too long."""
+        if type(value) is not str:
+            return faults.note(pointer, f"This must be a string, not {json_type(value)}.")
+        if len(value) > self.longest:
+            return faults.note(pointer, f"This has {len(value)} characters; at most {self.longest} are allowed.")
+        return value
+
+
+class Pattern(Text):
+    """A string that a pattern of the contract matches whole, in ASCII."""
+
+    def __init__(self, pattern: str, longest: int, right: str, description: str, example: str) -> None:
+        super().__init__(longest, description, example)
+        self.schema["pattern"] = f"^{pattern}$"
+        self.right = right
+        self._matches = re.compile(pattern, re.ASCII).fullmatch
+
+    def check(self, value: Any, pointer: str, faults: Faults) -> Any:
+        """Give the string, if the pattern matches it."""
+        text = super().check(value, pointer, faults)
+        if text is not UNSET and not self._matches(text):
+            return faults.note(pointer, f"This must be {self.right}.")
+        return text
+
+
+class Integer:
+    """An integer between two bounds. A float, a string or a boolean is none."""
+
+    def __init__(self, lowest: int, highest: int, description: str, example: int) -> None:
+        self.lowest, self.highest = lowest, highest
+        self.schema: Schema = {
+            "type": "integer", "minimum": lowest, "maximum": highest, "description": description, "examples": [example],
+        }  # fmt: skip
+
+    def check(self, value: Any, pointer: str, faults: Faults) -> Any:
+        """Give the integer, if it is one within the bounds."""
+        if type(value) is not int:
+            return faults.note(pointer, f"This must be an integer, such as 2000, not {json_type(value)}.")
+        if not self.lowest <= value <= self.highest:
+            return faults.note(pointer, f"This must be between {self.lowest} and {self.highest}.")
+        return value
+
+
+class Boolean:
+    """True or false."""
+
+    def __init__(self, description: str) -> None:
+        self.schema: Schema = {"type": "boolean", "description": description}
+
+    def check(self, value: Any, pointer: str, faults: Faults) -> Any:
+        """Give the boolean, if it is one."""
+        return value if type(value) is bool else faults.note(pointer, f"This must be true or false, not {json_type(value)}.")
+
+
+class Metadata:
+    """A merchant's own keys and values. A value of None stands for a key to be removed."""
+
+    def __init__(self, max_keys: int) -> None:
+        self.max_keys = max_keys
+        self.schema: Schema = {
+            "type": "object",
+            "maxProperties": max_keys,
+            "propertyNames": {"minLength": 1, "maxLength": 40},
+            "additionalProperties": {"type": "string", "maxLength": 500},
+            "description": "Keys and values of your own. A PATCH merges them with those that stand.",
+            "examples": [{"customer_type": "premium"}],
+        }
+
+    def check(self, value: Any, pointer: str, faults: Faults) -> Any:
+        """Give the keys and values, if each is within its bounds; None values pass."""
+        if type(value) is not dict:
+            return faults.note(pointer, f"This must be an object of strings, not {json_type(value)}.")
+        before = len(faults.found)
+        for key, text in value.items():
+            self._check_entry(key, text, f"{pointer}/{escaped(key)}", faults)
+        return value if len(faults.found) == before else UNSET
+
+    def _check_entry(self, key: str, text: Any, pointer: str, faults: Faults) -> None:
+        if not 1 <= len(key) <= 40:
+            faults.note(pointer, f"A key has 1 to 40 characters; this one has {len(key)}.")
+        if text is not None and type(text) is not str:
+            faults.note(pointer, f"A value must be a string, not {json_type(text)}.")
+        elif text is not None and len(text) > 500:
+            faults.note(pointer, f"This has {len(text)} characters; at most 500 are allowed.")
+
+
+class Object:
+    """An object of known members.
+
+    Args:
+        members: What each member may be.
+        make: Takes the checked members as keywords; may raise nothing.
+        required: Members that must be given.
+        rule: A further fault of the object as a whole: gives its detail and the member it concerns, or None.
+    """
+
+    def __init__(
+        self,
+        members: Mapping[str, Field],
+        make: Callable[..., Any],
+        description: str,
+        required: tuple[str, ...] = (),
+        rule: Callable[[dict[str, Any]], tuple[str, str] | None] = lambda members: None,
+    ) -> None:
+        self.members = members
+        self.required = required
+        self._make = make
+        self._rule = rule
+        self.schema: Schema = {
+            "type": "object",
+            "description": description,
+            "properties": {name: field.schema for name, field in members.items()},
+            "required": list(required),
+            "additionalProperties": False,
+        }
+
+    def check(self, value: Any, pointer: str, faults: Faults) -> Any:
+        """Give the object, if every member is right. A member that is null counts as not given."""
+        before = len(faults.found)
+        given = self.check_members(value, pointer, faults)
+        if len(faults.found) == before and (fault := self._rule(given)):
+            faults.note(f"{pointer}/{fault[0]}", fault[1])
+        return self._make(**given) if len(faults.found) == before else UNSET
+
+    def check_members(
+        self, value: Any, pointer: str, faults: Faults, clearable: frozenset[str] | None = None
+    ) -> dict[str, Any]:
+        """Give the members that are right, and note every fault of the others.
+
+        Args:
+            clearable: Members for which null means to clear them, as in a merge patch, where any other refuses it.
+                None: a member that is null counts as not given.
+        """
+        if type(value) is not dict:
+            faults.note(pointer, f"This must be an object, not {json_type(value)}.")
+            return {}
+        given: dict[str, Any] = {}
+        for name, member in value.items():
+            place = f"{pointer}/{escaped(name)}"
+            field = self.members.get(name)
+            if field is None:
+                faults.note(place, f"There is no such member; there are {', '.join(self.members)}.")
+            elif member is not None:
+                given[name] = field.check(member, place, faults)
+            elif clearable is not None:
+                given[name] = None if name in clearable else faults.note(place, "This cannot be cleared.")
+        for name in self.required:
+            if value.get(name) is None:
+                faults.note(f"{pointer}/{name}", "This is required.")
+        return given
+
+
+def escaped(name: str) -> str:
+    """Escape a member's name for a JSON Pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1") if "~" in name or "/" in name else name
+
+
+def json_type(value: Any) -> str:
+    """Name the JSON type of a value, with its article."""
+    names = {dict: "an object", list: "an array", str: "a string", int: "an integer", float: "a number with a fraction"}
+    if value is None:
+        return "null"
+    return "a boolean" if isinstance(value, bool) else names[type(value)]
+
+
+def as_json(value: Any) -> bytes:
+    """Encode a value as JSON."""
+    return msgspec.json.encode(value)

@@ -1,0 +1,105 @@
+"""The HTTP protocol of a connection: uvicorn's, with bounds that it leaves to a proxy.
+
+Owed may face clients with no proxy before it. One that sends its headers slowly, without end, or not at all, holds a
+connection for a bounded time and a bounded memory.
+"""
+
+import secrets
+from asyncio import TimerHandle, Transport
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from owed.api.messages import PROBLEM_JSON
+from owed.api.problems import problem
+from owed.core.outcomes import Code, Refused
+
+HEAD_BYTES = 64 * 1024
+"""Bytes that the request line and the headers may have."""
+
+URL_BYTES = 8 * 1024
+"""Bytes that the path and the query may have."""
+
+PATIENCE = 15.0
+"""Seconds in which a request must have arrived, once its connection is open or its first byte is there."""
+
+MOST_CONNECTIONS = 4_096
+"""Connections of one worker; a further one is closed at once."""
+
+
+class TooLarge(Exception):
+    """The head of a request is larger than any honest one."""
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection. A request that arrives whole, as nearly all do, costs no timer."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._is_arriving = True
+        self._has_head = False
+        self._head_bytes = 0
+        self._deadline: TimerHandle | None = None
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """Take a connection, unless there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._is_arriving = False
+        self._watch()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has arrived."""
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._is_arriving and not self._has_head and self._head_bytes > HEAD_BYTES:
+            self.send_400_response("")
+        self._watch()
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._is_arriving, self._has_head = True, False
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Check the size of a head that may be too large, and begin to answer."""
+        if len(self.url) > URL_BYTES or (self._head_bytes > HEAD_BYTES and self._size_of_head() > HEAD_BYTES):
+            raise TooLarge
+        self._has_head = True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End a request: what arrives next is another."""
+        self._is_arriving = False
+        self._head_bytes = 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP, or too much of it, and close the connection."""
+        detail = f"This is not valid HTTP, or its head has over {HEAD_BYTES} bytes, or its URL over {URL_BYTES}."
+        refused = Refused(Code.INVALID_REQUEST, detail)
+        request_id = secrets.token_hex(12)
+        answer = problem(refused, "", "", request_id)
+        head = (
+            f"HTTP/1.1 400 Bad Request\r\ncontent-type: {PROBLEM_JSON}\r\nrequest-id: {request_id}\r\n"
+            f"content-length: {len(answer.body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + answer.body)
+        self.transport.close()
+
+    def _size_of_head(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
+    def _watch(self) -> None:
+        """Keep a deadline while a request is arriving, and only then."""
+        if self._is_arriving and self._deadline is None:
+            self._deadline = self.loop.call_later(PATIENCE, self.transport.close)
+        elif not self._is_arriving and self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

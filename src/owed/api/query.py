@@ -1,0 +1,86 @@
+"""Query parameters: read once for every route, each fault named (contract, 1.1)."""
+
+import re
+from collections.abc import Container
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl
+
+from owed.api.fields import Faults
+from owed.api.messages import Request
+from owed.api.problems import Refusal
+from owed.core.outcomes import invalid
+
+TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z", re.ASCII).fullmatch
+FIRST_YEAR = 1970
+
+
+def place(name: str) -> str:
+    """Name a parameter as a fault does."""
+    return f"query: {name}"
+
+
+def parameters(request: Request, faults: Faults) -> list[tuple[str, str]]:
+    """List the parameters in their order; those that are not text in UTF-8 are noted and left out."""
+    found = []
+    for name, value in parse_qsl(request.query.decode("latin-1"), keep_blank_values=True, errors="surrogateescape"):
+        if is_text(name + value):
+            found.append((name, value))
+        else:
+            faults.note(place(name.encode(errors="replace").decode()), "This must be percent-encoded text in UTF-8.")
+    return found
+
+
+def is_text(value: str) -> bool:
+    """Tell whether a value is text that can be stored: valid Unicode, with no U+0000."""
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def note_unknown(request: Request, faults: Faults) -> None:
+    """Note every parameter of a route that has none."""
+    if request.query:
+        for name in dict.fromkeys(name for name, _ in parameters(request, faults)):
+            faults.note(place(name), "There is no such parameter here.")
+
+
+def refuse_any(request: Request) -> None:
+    """Refuse a request to a route that has no parameters, where it has one.
+
+    Raises:
+        Refusal: It names every parameter.
+    """
+    faults = Faults()
+    note_unknown(request, faults)
+    refuse_faulty(faults)
+
+
+def refuse_faulty(faults: Faults) -> None:
+    """Refuse a request in which there are faults.
+
+    Raises:
+        Refusal: It names every fault.
+    """
+    if faults.found:
+        raise Refusal(invalid(faults.found))
+
+
+def single(given: list[tuple[str, str]], repeatable: Container[str], faults: Faults) -> dict[str, str]:
+    """Give the parameters that may be given once, by name; note those that are given twice."""
+    found: dict[str, str] = {}
+    for name, value in given:
+        if name in repeatable:
+            continue
+        if name in found:
+            faults.note(place(name), "This is given twice; give it once.")
+        found[name] = value
+    return found
+
+
+def timestamp(value: str, name: str, faults: Faults) -> datetime | None:
+    """Read a timestamp that ends in Z; note it where it is none."""
+    if TIMESTAMP(value):
+        try:
+            return max(datetime.fromisoformat(value), datetime(FIRST_YEAR, 1, 1, tzinfo=UTC))
+        except ValueError:
+            pass  # such as the 30th of February
+    faults.note(place(name), "This must be a time in UTC that ends in Z, such as 2026-01-31T09:30:00Z.")
+    return None

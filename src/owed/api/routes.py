@@ -1,0 +1,71 @@
+"""Routes: which handler answers which method on which path."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
+
+from owed.api import customers, pages
+from owed.api.messages import Request, Response
+from owed.api.service import Service
+
+Handler = Callable[[Service, Request], Awaitable[Response]]
+
+
+class Route(NamedTuple):
+    """A path and what may be done there. A part in braces stands for any one segment."""
+
+    path: str
+    handlers: Mapping[str, Handler]
+
+
+ROUTES = (
+    Route("/billing/customers", {"GET": customers.list_customers, "POST": customers.create_customer}),
+    Route("/billing/customers/{customer}", {"GET": customers.retrieve_customer, "PATCH": customers.update_customer}),
+)
+"""What needs a secret key."""
+
+PAGES = (
+    Route("/openapi.json", {"GET": pages.openapi_document}),
+    Route("/docs", {"GET": pages.docs}),
+    Route("/docs/errors", {"GET": pages.error_catalogue}),
+    Route("/docs/assets/{name}", {"GET": pages.docs_asset}),
+    Route("/health", {"GET": pages.health}),
+    Route("/ready", {"GET": pages.ready}),
+    Route("/metrics", {"GET": pages.metrics}),
+)
+"""What needs no key."""
+
+
+class Match(NamedTuple):
+    """The route of a path, and the segments that its braces stood for."""
+
+    route: Route
+    arguments: tuple[str, ...]
+
+
+class Router:
+    """Finds the route of a path, segment by segment; a literal segment goes before braces."""
+
+    def __init__(self, routes: tuple[Route, ...]) -> None:
+        self._literal = {route.path: route for route in routes if "{" not in route.path}
+        self._others = [(route, route.path.split("/")) for route in routes if "{" in route.path]
+
+    def match(self, path: str) -> Match | None:
+        """Give the match of a path, None where no route fits."""
+        if route := self._literal.get(path):
+            return Match(route, ())
+        segments = path.split("/")
+        for route, shape in self._others:
+            if len(shape) == len(segments) and (match := fit(route, shape, segments)):
+                return match
+        return None
+
+
+def fit(route: Route, shape: list[str], segments: list[str]) -> Match | None:
+    """Fit the segments of a path to the shape of a route. A segment that is empty fits no braces."""
+    arguments = []
+    for want, have in zip(shape, segments, strict=True):
+        if want[:1] == "{" and have:
+            arguments.append(have)
+        elif want != have:
+            return None
+    return Match(route, tuple(arguments))

@@ -1,0 +1,27 @@
+"""What handlers work with: the parts of one worker, made once and handed to each request."""
+
+import msgspec
+
+from owed.api.access import Access
+from owed.api.metrics import Metrics
+from owed.api.pagination import CursorSigner
+from owed.api.rate_limit import RateLimit
+from owed.database.pool import Pool
+from owed.engine.engine import Engine
+from owed.settings import Settings
+from owed.store.lists import Lists
+from owed.store.lookups import Lookups
+
+
+class Service(msgspec.Struct, frozen=True):
+    """One worker's parts."""
+
+    settings: Settings
+    pool: Pool
+    engine: Engine
+    lookups: Lookups
+    lists: Lists
+    access: Access
+    cursors: CursorSigner
+    rate_limit: RateLimit
+    metrics: Metrics

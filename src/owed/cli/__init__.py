@@ -1,0 +1,1 @@
+"""The command `owed`: one file per noun."""

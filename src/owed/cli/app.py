@@ -1,0 +1,49 @@
+"""The whole command line, and what becomes of its errors."""
+
+import signal
+import sys
+
+import typer
+
+from owed import __version__
+from owed.cli import keys, merchants, migrate, serve
+from owed.cli.errors import Refused
+from owed.database import DatabaseError
+from owed.settings import SettingsError
+
+app = typer.Typer(name="owed", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.command("serve")(serve.serve)
+app.command("migrate")(migrate.migrate)
+app.add_typer(merchants.app, name="merchants")
+app.add_typer(keys.app, name="keys")
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001  (typer calls it so)
+    if wanted:
+        typer.echo(f"owed {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def owed(
+    *, version: bool = typer.Option(False, "--version", is_eager=True, callback=_print_version, help="Show the version.")
+) -> None:
+    """Self-hosted billing. Every setting is also a variable: `--port` is `OWED_PORT`, and so on."""
+
+
+def main() -> None:
+    """Run a command. What its user can put right is one line and exit code 1, or 2 for a wrong setting."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has SIGHUP ignored
+            signal.signal(number, lambda number, _frame: sys.exit(128 + number))
+    try:
+        app()
+    except SettingsError as error:
+        _fail(error, 2)
+    except (DatabaseError, Refused) as error:
+        _fail(error, 1)
+
+
+def _fail(error: Exception, code: int) -> None:
+    typer.echo(f"owed: {error}", err=True)
+    raise SystemExit(code)

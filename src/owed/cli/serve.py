@@ -1,0 +1,147 @@
+"""`owed serve`: a listening socket, a database, and the processes between them."""
+
+import os
+import signal
+import socket
+import sys
+import time
+from typing import Annotated
+
+import typer
+import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from owed.cli import demo, session
+from owed.cli.errors import Refused
+from owed.cli.options import DatabaseUrl, DataDir, settings_from
+from owed.settings import PREFIX, Settings
+
+DRAIN_SECONDS = 20
+BACKLOG = 2048
+
+Host = Annotated[str | None, typer.Option(help="The address to listen on.", show_default="127.0.0.1")]
+Port = Annotated[int | None, typer.Option(help="The port to listen on.", show_default="8000")]
+Workers = Annotated[int | None, typer.Option(help="How many processes share the port.", show_default="1")]
+
+
+def serve(
+    *,
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Serve the API until Ctrl-C or SIGTERM, and finish what is under way before leaving."""
+    settings = settings_from(host=host, port=port, workers=workers, data_dir=data_dir, database_url=database_url)
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with bound(settings) as listener:
+        failed = _serve(settings, listener)
+    raise SystemExit(1 if failed else 0)
+
+
+def _serve(settings: Settings, listener: socket.socket) -> bool:
+    """Serve until told to stop, and tell whether it was a failure to start instead."""
+    with session.current(settings) as dsn:
+        _hand_down(settings, dsn)
+        listener.listen(BACKLOG)
+        url = url_of(listener)
+        if not settings.database_url:
+            demo.welcome(dsn, url)
+        typer.echo(f"Owed listens on {url}, and explains itself on {url}/docs. Ctrl-C stops it.")
+        try:
+            return _run(settings, listener)
+        finally:  # what is left to do is short, and better done than interrupted
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _hand_down(settings: Settings, dsn: str) -> None:
+    """Give the workers our settings; they read them from their environment."""
+    os.environ[f"{PREFIX}DATABASE_URL"] = dsn
+    os.environ[f"{PREFIX}DATA_DIR"] = str(settings.data_dir)
+    os.environ[f"{PREFIX}HOST"] = settings.host
+    os.environ[f"{PREFIX}PORT"] = str(settings.port)
+    os.environ[f"{PREFIX}WORKERS"] = str(settings.workers)
+
+
+def _run(settings: Settings, listener: socket.socket) -> bool:
+    config = uvicorn.Config(
+        "owed.cli.worker:create",
+        factory=True,
+        http="owed.api.protocol:Protocol",
+        ws="none",
+        loop="uvloop",
+        lifespan="on",
+        interface="asgi3",
+        workers=settings.workers,
+        backlog=BACKLOG,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    if settings.workers == 1:
+        server = uvicorn.Server(config)
+        try:
+            server.run(sockets=[listener])
+        except SystemExit as told:  # uvicorn raises the signal again that ended it
+            return bool(told.code)
+        return not server.started
+    supervisor = Supervisor(config, sockets=[listener])
+    supervisor.run()
+    return any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
+
+
+class Supervisor(Multiprocess):
+    """Replaces workers that die or hang, and waits for none for ever."""
+
+    def terminate_all(self) -> None:
+        """Ask every worker to drain and leave. One that hangs cannot."""
+        for worker in self.processes:
+            if worker.is_alive(self.config.timeout_worker_healthcheck):
+                worker.terminate()
+            else:
+                worker.kill()
+
+    def join_all(self) -> None:
+        """Wait for every worker to drain, and end those that do not."""
+        deadline = time.monotonic() + DRAIN_SECONDS + 5
+        for worker in self.processes:
+            worker.process.join(max(0, deadline - time.monotonic()))
+            if worker.process.is_alive():
+                worker.kill()
+                worker.process.join()
+
+    def handle_hup(self) -> None:
+        """Stop: the terminal is gone."""
+        self.handle_term()
+
+
+def bound(settings: Settings) -> socket.socket:
+    """Return a socket bound to the host and port, so that a port in use is known before anything starts.
+
+    Raises:
+        Refused: It cannot be bound, and why.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise Refused(f"cannot listen on {settings.host} port {settings.port}: {reason}") from error
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return a URL under which this machine reaches the socket."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (a comparison)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

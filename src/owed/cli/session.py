@@ -1,0 +1,78 @@
+"""The database that a command works on: the one of its URL, or our own, started for the time being."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import asyncpg
+
+from owed.database import DatabaseError, embedded, migrations
+from owed.database.binaries import OLDEST
+from owed.database.pool import Connection, connect
+from owed.settings import Settings
+
+T = TypeVar("T")
+Work = Callable[[Connection], Awaitable[T]]
+
+
+@contextmanager
+def reachable(settings: Settings) -> Iterator[str]:
+    """Yield how to connect to the database, whatever its schema is."""
+    if settings.database_url:
+        yield settings.database_url
+    else:
+        with embedded.running(settings.data_dir) as dsn:
+            yield dsn
+
+
+@contextmanager
+def current(settings: Settings) -> Iterator[str]:
+    """Yield how to connect to the database, its schema being the one we know: our own database is migrated to it.
+
+    Raises:
+        DatabaseError: It is out of reach, or its schema is another and it is not ours to change.
+    """
+    with reachable(settings) as dsn:
+        perform(dsn, _require_current if settings.database_url else _migrate)
+        yield dsn
+
+
+def run(settings: Settings, work: Work[T]) -> T:
+    """Do some work on one connection to the database."""
+    with current(settings) as dsn:
+        return perform(dsn, work)
+
+
+def perform(dsn: str, work: Work[T]) -> T:
+    """Do some work on one connection."""
+    return asyncio.run(_perform(dsn, work))
+
+
+async def _perform(dsn: str, work: Work[T]) -> T:
+    connection = await _connect(dsn)
+    try:
+        return await work(connection)
+    finally:
+        await connection.raw.close()
+
+
+async def _connect(dsn: str) -> Connection:
+    try:
+        connection = await connect(dsn)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "no answer"
+        raise DatabaseError(f"cannot connect to the database: {reason}") from error
+    version = connection.raw.get_server_version().major
+    if version < OLDEST:
+        await connection.raw.close()
+        raise DatabaseError(f"the database is PostgreSQL {version}, and Owed needs {OLDEST} or later")
+    return connection
+
+
+async def _require_current(connection: Connection) -> None:
+    await migrations.require_current(connection.raw)
+
+
+async def _migrate(connection: Connection) -> None:
+    await migrations.migrate(connection.raw)

@@ -1,0 +1,74 @@
+"""Outcomes: what became of a command."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+
+from owed.model.customer import Customer
+
+
+class Code(StrEnum):
+    """What a program switches on when it is refused (contract, 1.5)."""
+
+    INVALID_REQUEST = "invalid_request"
+    UNAUTHORIZED = "unauthorized"
+    INVALID_API_KEY = "invalid_api_key"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    PAYLOAD_TOO_LARGE = "payload_too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    CONFLICT = "conflict"
+    IDEMPOTENCY_KEY_IN_USE = "idempotency_key_in_use"
+    PRECONDITION_FAILED = "precondition_failed"
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
+    RATE_LIMITED = "rate_limited"
+    INTERNAL_ERROR = "internal_error"
+    UNAVAILABLE = "unavailable"
+
+
+KEPT_CODES = frozenset({Code.NOT_FOUND, Code.CONFLICT, Code.PRECONDITION_FAILED})
+"""The refusals that were decided on what stands, and so are kept under an idempotency key (contract, 1.4)."""
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """One thing wrong with a request: where it is (a JSON Pointer, or `query: limit`), and what would be right."""
+
+    pointer: str
+    detail: str
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The command was carried out, or had nothing to change; this is the object as it stands now."""
+
+    object: Customer
+    created: bool = False
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The command was refused, and changed nothing."""
+
+    code: Code
+    detail: str
+    faults: tuple[Fault, ...] = ()
+
+
+Outcome = Done | Refused
+
+
+def is_kept(outcome: Outcome) -> bool:
+    """Tell whether an idempotency key keeps this outcome and its answer (contract, 1.4)."""
+    return isinstance(outcome, Done) or outcome.code in KEPT_CODES
+
+
+def invalid(faults: Iterable[Fault]) -> Refused:
+    """Refuse a request for everything that is wrong with it."""
+    faults = tuple(faults)
+    places = ", ".join(dict.fromkeys(fault.pointer or "the body" for fault in faults))
+    return Refused(Code.INVALID_REQUEST, f"The request is not valid; see {places}.", faults)
+
+
+def not_found(noun: str, name: str) -> Refused:
+    """Refuse for want of an object."""
+    return Refused(Code.NOT_FOUND, f"There is no {noun} with the id or external reference {name!r} for this key.")

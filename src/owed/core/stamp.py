@@ -1,0 +1,18 @@
+"""The stamp of a batch: the time and the ids that its commands are given, once what they touch has been read."""
+
+from datetime import datetime
+from typing import Protocol
+
+
+class Stamp(Protocol):
+    """The one time of a batch, and a source of ids and salts. A seeded one makes a run repeatable."""
+
+    @property
+    def now(self) -> datetime:
+        """Give the time of the batch, in UTC."""
+
+    def new_id(self, prefix: str) -> str:
+        """Give an id that sorts after all that were given before."""
+
+    def new_salt(self) -> bytes:
+        """Give 16 random bytes."""

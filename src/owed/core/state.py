@@ -1,0 +1,90 @@
+"""The state that a batch is decided on: what was loaded, and what the commands before have made of it."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from owed.core.journal import Journal
+from owed.model.attribution import Attribution
+from owed.model.customer import Customer
+from owed.model.event import Event
+from owed.model.transfer import Transfer
+
+
+is_name = re.compile(r"[a-zA-Z0-9_-]{1,255}", re.ASCII).fullmatch
+"""Tell whether a text can be an id or an external reference at all."""
+
+
+class Name(NamedTuple):
+    """What a client calls an object: its id, or its external reference."""
+
+    kind: str
+    tenant_id: int
+    text: str
+
+
+class Named(Protocol):
+    """An object of a tenant that goes by an id and by an external reference."""
+
+    @property
+    def tenant_id(self) -> int: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def external_reference(self) -> str: ...
+
+
+Noun = TypeVar("Noun", bound=Named)
+
+
+class Shelf(Generic[Noun]):
+    """The objects of one kind, by id and by external reference."""
+
+    def __init__(self, loaded: Iterable[Noun] = ()) -> None:
+        self._standing: dict[tuple[int, str], Noun] = {}
+        self._loaded: dict[tuple[int, str], Noun] = {}
+        self._touched: dict[tuple[int, str], None] = {}
+        for item in loaded:
+            self._loaded[item.tenant_id, item.id] = item
+            self._stand(item)
+
+    def find(self, tenant_id: int, name: str) -> Noun | None:
+        """Find an object as it stands now; the id is tried first, and no reference looks like one."""
+        return self._standing.get((tenant_id, name))
+
+    def put(self, item: Noun) -> None:
+        """Let `item` stand from now on, in place of what stood under its id."""
+        self._touched[item.tenant_id, item.id] = None
+        self._stand(item)
+
+    def created(self) -> list[Noun]:
+        """List the objects that were not there before, in the order of their ids."""
+        return [self._standing[key] for key in sorted(self._touched) if key not in self._loaded]
+
+    def changed(self) -> Iterator[tuple[Noun, Noun]]:
+        """Yield each changed object as it was loaded and as it stands, in the order of their ids."""
+        for key in sorted(self._touched):
+            if key in self._loaded:
+                yield self._loaded[key], self._standing[key]
+
+    def _stand(self, item: Noun) -> None:
+        self._standing[item.tenant_id, item.external_reference] = item
+        self._standing[item.tenant_id, item.id] = item
+
+
+class State:
+    """What stands while a batch is decided, and all that will have to be saved."""
+
+    def __init__(self, customers: Iterable[Customer] = ()) -> None:
+        self.customers = Shelf(customers)
+        self.transfers: list[Transfer] = []
+        self.events: list[Event] = []
+        self.attributions: list[Attribution] = []
+
+    def apply(self, journal: Journal) -> None:
+        """Let what one command has done stand for the commands after it."""
+        for customer in journal.customers:
+            self.customers.put(customer)
+        self.transfers += journal.transfers
+        self.events += journal.events
+        self.attributions += journal.attributions

@@ -1,0 +1,112 @@
+"""Connections to PostgreSQL: a plain stack of them, each with the statements that it has prepared.
+
+A stock pool resets a connection each time that it is returned, which costs more than a look-up by key. Here nothing has
+to be reset: a connection is only ever used for single statements and for transactions that are left with it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
+
+CONNECT_TIMEOUT = 5.0
+"""Seconds to wait for a new connection."""
+
+COMMAND_TIMEOUT = 20.0
+"""Seconds to wait for one statement, beyond what PostgreSQL itself allows it."""
+
+SESSION = {
+    "application_name": "owed",
+    "timezone": "UTC",
+    "statement_timeout": "15s",
+    "lock_timeout": "250ms",
+    "idle_in_transaction_session_timeout": "5s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "jit": "off",
+    # Every statement is a look-up by index. Without statistics, as after a bulk load, the planner may think otherwise,
+    # and a prepared plan would keep that mistake.
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+
+
+class Connection:
+    """A connection, with its prepared statements, and what it takes to find out whether its backend still runs."""
+
+    def __init__(self, raw: asyncpg.Connection, backend_start: datetime) -> None:
+        self.raw = raw
+        self.pid = raw.get_server_pid()
+        self.backend_start = backend_start
+        self._prepared: dict[str, PreparedStatement] = {}
+
+    async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
+        """Run a statement, prepared at its first use, and give its rows."""
+        statement = self._prepared.get(sql)
+        if statement is None:
+            statement = self._prepared[sql] = await self.raw.prepare(sql)
+        rows: list[asyncpg.Record] = await statement.fetch(*values)
+        return rows
+
+
+class Pool:
+    """At most `size` connections, opened as they are needed; the one used last is used next."""
+
+    def __init__(self, dsn: str, size: int) -> None:
+        self.size = size
+        self._dsn = dsn
+        self._idle: list[Connection] = []
+        self._room = asyncio.Semaphore(size)
+        self._used = 0
+
+    @property
+    def in_use(self) -> int:
+        """Count the connections that are at work now."""
+        return self._used
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection. One that comes back closed or inside a transaction is thrown away."""
+        async with self._room:
+            connection = await self.take()
+            self._used += 1
+            try:
+                yield connection
+            finally:
+                self._used -= 1
+                self._put_back(connection)
+
+    async def close(self) -> None:
+        """Close the connections that are idle."""
+        while self._idle:
+            await self._idle.pop().raw.close(timeout=CONNECT_TIMEOUT)
+
+    async def take(self) -> Connection:
+        """Give an idle connection that is still open, or open one."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.raw.is_closed():
+                return connection
+        return await connect(self._dsn)
+
+    def _put_back(self, connection: Connection) -> None:
+        if connection.raw.is_closed() or connection.raw.is_in_transaction():
+            connection.raw.terminate()
+        else:
+            self._idle.append(connection)
+
+
+async def connect(dsn: str) -> Connection:
+    """Open a connection as every part of the service uses it."""
+    raw = await asyncpg.connect(
+        dsn, timeout=CONNECT_TIMEOUT, command_timeout=COMMAND_TIMEOUT, server_settings=SESSION, statement_cache_size=0
+    )
+    started = await raw.fetchval("SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+    return Connection(raw, started)

@@ -1,0 +1,49 @@
+"""Deciding a batch: every command in order, each on what the ones before it have made of the state."""
+
+import logging
+from collections.abc import Iterable
+
+from owed.core.journal import Journal
+from owed.core.outcomes import Code, Outcome, Refused, is_kept
+from owed.core.stamp import Stamp
+from owed.core.state import State
+from owed.engine.pending import Pending, Reply
+from owed.engine.store import Writing
+
+logger = logging.getLogger("owed.engine")
+
+BUG = Refused(Code.INTERNAL_ERROR, "This is our fault, and it is logged under the request id. Nothing was changed.")
+
+Decided = list[tuple[Pending, Reply]]
+
+
+def decide(batch: Iterable[Pending], state: State, stamp: Stamp) -> tuple[Decided, Writing]:
+    """Decide each command of a batch.
+
+    Returns:
+        The reply of each command, to be given once the writing is saved, and that writing. A command that raises is
+        a bug: its reply is a 500, what it has journalled is dropped, and the others never notice.
+    """
+    writing = Writing(state, {})
+    decided: Decided = []
+    for pending in batch:
+        outcome = decide_one(pending, state, stamp)
+        reply = Reply(pending.render(outcome), kept=pending.answer_key is not None and is_kept(outcome))
+        if reply.kept and pending.answer_key is not None:
+            writing.answers[pending.answer_key] = pending.kept(reply.answer)
+        decided.append((pending, reply))
+    return decided, writing
+
+
+def decide_one(pending: Pending, state: State, stamp: Stamp) -> Outcome:
+    """Decide one command, and let what it did stand for the next."""
+    command = pending.command
+    journal = Journal(command.tenant_id, command.actor, stamp)
+    try:
+        outcome = command.decide(state, journal)
+    except Exception:
+        logger.exception("a command could not be decided: %s", type(command).__name__)
+        return BUG
+    if not isinstance(outcome, Refused):
+        state.apply(journal)
+    return outcome

@@ -1,0 +1,154 @@
+"""The batch loop: group commit for commands (architecture, sections 1 and 2)."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine
+
+import msgspec
+
+from owed.core.command import Command
+from owed.core.outcomes import Code, Refused
+from owed.core.stamp import Stamp
+from owed.core.state import Name
+from owed.engine.attempts import LATE, Attempts
+from owed.engine.deciding import BUG
+from owed.engine.keys import RunningKeys
+from owed.engine.pending import Idempotency, Pending, Render, Reply
+from owed.engine.queue import TenantQueues
+from owed.engine.store import Store
+
+logger = logging.getLogger("owed.engine")
+
+FULL = Refused(Code.UNAVAILABLE, "Too many requests are waiting. Nothing was done; try again shortly.")
+CLOSING = Refused(Code.UNAVAILABLE, "The server is shutting down. Nothing was done; try again.")
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The bounds of the engine.
+
+    Attributes:
+        batch: Commands in a batch at most; each may take an advisory lock, and the lock table is finite.
+        batch_bytes: Of request bodies in a batch.
+        in_flight: Batches at the same time: while one commits, the other is decided.
+        waiting: Commands that wait for a batch; the next is refused at once.
+        patience: Seconds a command may wait before its batch begins.
+    """
+
+    batch: int = 256
+    batch_bytes: int = 8 * 2**20
+    in_flight: int = 2
+    waiting: int = 5_000
+    patience: float = 10.0
+
+
+class Engine:
+    """Carries out commands, many in one transaction, each with an outcome of its own."""
+
+    def __init__(self, store: Store, stamp: Callable[[], Stamp], limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.queue = TenantQueues()
+        self.batch_sizes: Callable[[int], None] = lambda size: None
+        self._attempts = Attempts(store, stamp)
+        self._keys = RunningKeys()
+        self._touched: Counter[Name] = Counter()
+        self._batches: set[asyncio.Task[None]] = set()
+        self._aside: set[asyncio.Task[None]] = set()
+        self._start_is_due = False
+        self._closing = False
+
+    async def submit(
+        self, command: Command, render: Render, idempotency: Idempotency | None = None, size: int = 0
+    ) -> Reply:
+        """Carry out a command, exactly once for its key, and give the reply of it.
+
+        A caller that goes away cancels nothing: the command is carried out all the same.
+
+        Args:
+            command: What to do.
+            render: Makes the answer of an outcome; the answer is kept beside the effects, in their transaction.
+            idempotency: The client's key for the request, if it gave one.
+            size: Bytes of the request's body.
+        """
+        loop = asyncio.get_running_loop()
+        pending = Pending(command, render, idempotency, size, deadline=loop.time() + self.limits.patience)
+        if early := await self._keys.enter(pending):
+            return early
+        if refusal := self._refusal():
+            pending.refuse(refusal)
+            self._keys.leave(pending)
+        else:
+            self.queue.put(pending)
+            self._start_soon()
+        return await asyncio.shield(pending.reply)
+
+    async def close(self) -> None:
+        """Refuse what comes from now on, and wait until everything before it has its answer."""
+        self._closing = True
+        self._start()
+        while running := self._batches | self._aside:
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+
+    def _refusal(self) -> Refused | None:
+        if self._closing:
+            return CLOSING
+        return FULL if len(self.queue) >= self.limits.waiting else None
+
+    def _start_soon(self) -> None:
+        """Start a batch when this turn of the loop is over, with all the requests that arrived in it."""
+        if not self._start_is_due and len(self._batches) < self.limits.in_flight:
+            self._start_is_due = True
+            asyncio.get_running_loop().call_soon(self._start)
+
+    def _start(self) -> None:
+        self._start_is_due = False
+        while self.queue and len(self._batches) < self.limits.in_flight:
+            batch = self.queue.take(self.limits.batch, self.limits.batch_bytes, self._touched)
+            if not batch:
+                return
+            self._touched.update(name for pending in batch for name in pending.names)
+            self._begin(self._run(batch), self._batches)
+
+    def _begin(self, work: Coroutine[None, None, None], running: set[asyncio.Task[None]]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        running.add(task)
+        task.add_done_callback(running.discard)
+        task.add_done_callback(lambda _: self._start())
+
+    async def _run(self, batch: list[Pending]) -> None:
+        """See a batch through: whatever happens, every command of it is answered or set aside."""
+        self.batch_sizes(len(batch))
+        aside: list[Pending] = []
+        try:
+            aside = await self._attempts.carry_out(self._punctual(batch))
+        except Exception:
+            logger.exception("a batch failed")
+        for pending in batch:
+            if pending not in aside:
+                self._release(pending)
+        for pending in aside:
+            self._begin(self._persist(pending), self._aside)
+
+    async def _persist(self, pending: Pending) -> None:
+        """See a command through that somebody else holds up, without holding up anybody."""
+        try:
+            await self._attempts.persist(pending)
+        except Exception:
+            logger.exception("a command that was set aside failed")
+        self._release(pending)
+
+    def _release(self, pending: Pending) -> None:
+        pending.refuse(BUG)
+        self._keys.leave(pending)
+        self._touched.subtract(pending.names)
+        for name in pending.names:
+            if not self._touched[name]:
+                del self._touched[name]
+
+    def _punctual(self, batch: list[Pending]) -> list[Pending]:
+        """Refuse what has waited too long before it is begun, and give the rest."""
+        now = asyncio.get_running_loop().time()
+        for pending in batch:
+            if pending.deadline < now:
+                pending.refuse(LATE)
+        return [pending for pending in batch if not pending.reply.done()]

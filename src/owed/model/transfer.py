@@ -1,0 +1,50 @@
+"""A transfer: one change to what is owed, between two accounts of the ledger."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class LedgerAccount(StrEnum):
+    """The chart of accounts, as far as anything posts to it."""
+
+    RECEIVABLE = "receivable"
+    OPENING_EQUITY = "opening_equity"
+    BALANCE_REPLACEMENT = "balance_replacement"
+
+
+class Cause(StrEnum):
+    """Why a transfer was made (contract, section 6)."""
+
+    OPENING = "opening"
+    BALANCE_SET = "balance_set"
+
+
+class Transfer(msgspec.Struct, frozen=True):
+    """One line of the ledger, appended and never changed.
+
+    Attributes:
+        version: The transfer's place on its obligation, from 1, without gaps.
+        amount: Minor units. Positive raises what is owed; negative lowers it.
+        total_after: What is owed on the obligation once this transfer stands.
+        attribution_digest: A salted digest of who did it and why, so that erasing the words breaks no chain.
+        hash: Over this transfer and its predecessor on the same obligation.
+    """
+
+    tenant_id: int
+    obligation_id: str
+    version: int
+    id: str
+    amount: int
+    currency: str
+    total_after: int
+    debit: LedgerAccount
+    credit: LedgerAccount
+    cause: Cause
+    key_id: str
+    attribution_id: str | None
+    attribution_digest: bytes | None
+    occurred_at: datetime
+    recorded_at: datetime
+    hash: bytes = b""

@@ -1,0 +1,1 @@
+"""What is kept in PostgreSQL, and all the SQL."""

@@ -1,0 +1,45 @@
+"""What PostgreSQL's errors mean to the engine, by their SQLSTATE (architecture, section 2, cases 3 to 5)."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from owed.engine.store import Blocked, Conflict, Rejected, Unavailable
+
+LOST = (asyncpg.InterfaceError, OSError, TimeoutError)
+"""The connection is gone, or never was."""
+
+CONFLICTS = {"40001", "40P01", "23505"}  # stale, deadlock, a key that is taken
+LOCKED = "55P03"
+OUT_OF_REACH = {"08", "53", "57"}  # connection, resources, operator
+BAD_VALUES = {"22", "23"}
+
+errors_seen: Counter[str] = Counter()
+"""How often each SQLSTATE was seen by this process; `lost` where there was no connection to tell one."""
+
+
+def meaning(error: asyncpg.PostgresError) -> Exception:
+    """Give the engine's exception for an error of PostgreSQL; the error itself, where it is a bug of ours."""
+    state = error.sqlstate or ""
+    if state in CONFLICTS:
+        return Conflict(str(error))
+    if state == LOCKED:
+        return Blocked(str(error))
+    if state[:2] in OUT_OF_REACH:
+        return Unavailable(str(error))
+    return Rejected(str(error)) if state[:2] in BAD_VALUES else error
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise what an error of the database means to the engine."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        errors_seen[error.sqlstate or "unknown"] += 1
+        raise meaning(error) from error
+    except LOST as error:
+        errors_seen["lost"] += 1
+        raise Unavailable(str(error)) from error

@@ -1,0 +1,67 @@
+"""Merchants in PostgreSQL, each with two tenants: test and live."""
+
+import time
+from datetime import datetime
+from random import SystemRandom
+
+import msgspec
+
+from owed.database.pool import Connection
+from owed.model.access import PREFIXES, KeyType, Mode
+from owed.model.identifiers import MERCHANT, IdSource
+from owed.store.keys import create_key
+
+INSERT = "INSERT INTO merchant (id, name) VALUES ($1, $2)"
+INSERT_TENANTS = "INSERT INTO tenant (merchant_id, mode) VALUES ($1, 'test'), ($1, 'live') RETURNING mode, id"
+LIST = "SELECT id, name, created_at FROM merchant ORDER BY id"
+
+# Two programs on a new database wait here for each other; the lock goes with the transaction.
+LOCK_FIRST = "SELECT pg_advisory_xact_lock(hashtextextended('owed: first merchant', 0))"
+
+
+class Merchant(msgspec.Struct, frozen=True):
+    """A business that Owed keeps the books of."""
+
+    id: str
+    name: str
+    created_at: datetime
+
+
+class NewMerchant(msgspec.Struct, frozen=True):
+    """A merchant at the one moment that its keys can be seen, each named by its prefix."""
+
+    id: str
+    name: str
+    keys: dict[str, str]
+    tenants: dict[Mode, int]
+
+
+async def create_merchant(connection: Connection, name: str) -> NewMerchant:
+    """Create a merchant with its tenants and four keys: all of it or nothing."""
+    merchant_id = IdSource(SystemRandom()).new(MERCHANT, time.time_ns() // 1_000_000)
+    async with connection.raw.transaction():
+        await connection.fetch(INSERT, merchant_id, name)
+        tenants = {row["mode"]: row["id"] for row in await connection.fetch(INSERT_TENANTS, merchant_id)}
+        keys = {prefix.rstrip("_"): await _key(connection, merchant_id, *of) for of, prefix in PREFIXES.items()}
+    return NewMerchant(merchant_id, name, keys, tenants)
+
+
+async def create_first_merchant(connection: Connection, name: str) -> NewMerchant | None:
+    """Create a merchant where there is none yet, and None where there is."""
+    async with connection.raw.transaction():
+        await connection.fetch(LOCK_FIRST)
+        if await list_merchants(connection):
+            return None
+        return await create_merchant(connection, name)
+
+
+async def list_merchants(connection: Connection) -> list[Merchant]:
+    """Return all merchants, oldest first."""
+    return [Merchant(**row) for row in await connection.fetch(LIST)]
+
+
+async def _key(connection: Connection, merchant_id: str, mode: Mode, kind: KeyType) -> str:
+    created = await create_key(connection, merchant_id, mode, kind)
+    if created is None:
+        raise LookupError(merchant_id)
+    return created[1]

@@ -1,0 +1,151 @@
+"""The store on PostgreSQL: what the engine reads, holds and writes (architecture, sections 2 and 3)."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from owed.core.state import Name, State
+from owed.database.pool import Connection, Pool, connect
+from owed.engine.store import AnswerKey, Unavailable, Unknown, Writing
+from owed.model.answer import KeptAnswer
+from owed.store import customers, records, search
+from owed.store.failures import LOST, translated
+from owed.store.statements import Part, Rows, arguments, writing_statement
+
+logger = logging.getLogger("owed.store")
+
+ASK_AGAIN = 0.1
+"""Seconds between questions about a writing of unknown outcome."""
+
+ASK_FOR = 8.0
+"""Seconds to go on asking: long enough for a server that restarts."""
+
+
+class HeldByPostgres:
+    """An open transaction, with what it holds."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.state = State()
+        self.answers: dict[AnswerKey, KeptAnswer] = {}
+        self.busy: set[AnswerKey] = set()
+        self.writing: Writing | None = None
+        self._connection = connection
+
+    async def hold(self, names: list[Name], keys: list[AnswerKey]) -> None:
+        """Take the keys that are free, then the objects, in one order for all workers."""
+        for row in await self._connection.fetch(records.CLAIM_KEYS, *columns(keys, 2)):
+            key = AnswerKey(row["tenant_id"], row["key"])
+            if not row["free"]:
+                self.busy.add(key)
+            elif row["status"] is not None:
+                self.answers[key] = records.kept_answer(row)
+        if names:
+            self.state = State(await customers.hold(self._connection, names))
+
+    async def write(self, writing: Writing) -> None:
+        """Save it all; it counts once the transaction is left."""
+        self.writing = writing
+        with translated():
+            await save(self._connection, writing)
+
+
+class PostgresStore:
+    """A store on a pool of connections."""
+
+    def __init__(self, pool: Pool, dsn: str) -> None:
+        self._pool = pool
+        self._dsn = dsn
+
+    async def read(self, names: list[Name]) -> State:
+        """Load the objects as they stand, held by nobody."""
+        if not names:
+            return State()
+        with translated():
+            async with self._pool.connection() as connection:
+                return State(await customers.load(connection, names))
+
+    async def write(self, writing: Writing) -> None:
+        """Save it all in one guarded statement, which is its own transaction."""
+        with translated():
+            async with self._pool.connection() as connection, self._certain(connection, writing):
+                await save(connection, writing)
+
+    @asynccontextmanager
+    async def held(self, names: list[Name], keys: list[AnswerKey]) -> AsyncIterator[HeldByPostgres]:
+        """Hold keys and objects in a transaction, saved when it is left."""
+        with translated():
+            async with self._pool.connection() as connection, transaction(connection):
+                held = HeldByPostgres(connection)
+                await held.hold(names, keys)
+                yield held
+                async with self._certain(connection, held.writing):
+                    await connection.raw.execute("COMMIT")
+
+    @asynccontextmanager
+    async def _certain(self, connection: Connection, writing: Writing | None) -> AsyncIterator[None]:
+        """Where the connection dies while something is saved, find out whether it was: a failure says it was not."""
+        try:
+            with translated():
+                yield
+        except Unavailable:
+            if writing is None or not await self._was_written(connection, writing):
+                raise
+
+    async def _was_written(self, connection: Connection, writing: Writing) -> bool:
+        connection.raw.terminate()
+        deadline = asyncio.get_running_loop().time() + ASK_FOR
+        while asyncio.get_running_loop().time() < deadline:
+            with suppress(Unavailable), translated():
+                return await ask_whether_written(self._dsn, connection, writing)
+            await asyncio.sleep(ASK_AGAIN)
+        raise Unknown
+
+
+@asynccontextmanager
+async def transaction(connection: Connection) -> AsyncIterator[None]:
+    """Begin a transaction; whoever leaves without a commit rolls it back."""
+    await connection.raw.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if not connection.raw.is_closed() and connection.raw.is_in_transaction():
+            with suppress(*LOST):
+                await connection.raw.execute("ROLLBACK")
+
+
+async def save(connection: Connection, writing: Writing) -> None:
+    """Write the rows of a batch, those of each table in the order of its key."""
+    state = writing.state
+    new_terms, old_terms = search.term_changes(state)
+    parts: tuple[tuple[Part, Rows], ...] = (
+        (records.KEEP_ANSWERS, [records.answer_row(key, writing.answers[key]) for key in sorted(writing.answers)]),
+        (customers.UPDATE, [customers.update_row(before, after) for before, after in state.customers.changed()]),
+        (customers.INSERT, [customers.to_row(customer) for customer in state.customers.created()]),
+        (search.INSERT_TERMS, new_terms),
+        (search.DELETE_TERMS, old_terms),
+        (records.INSERT_TRANSFERS, [records.transfer_row(transfer) for transfer in state.transfers]),
+        (records.INSERT_EVENTS, [records.event_row(event) for event in state.events]),
+        (records.INSERT_ATTRIBUTIONS, [records.attribution_row(words) for words in state.attributions]),
+    )
+    work = [(part, rows) for part, rows in parts if rows]
+    await connection.fetch(writing_statement(tuple(part for part, _ in work)), *arguments(work))
+
+
+async def ask_whether_written(dsn: str, lost: Connection, writing: Writing) -> bool:
+    """Ask, over a connection of its own, whether the writing that a lost connection was at has been saved.
+
+    Its backend is ended first: while it runs, it may still commit.
+    """
+    asking = await connect(dsn)
+    try:
+        if await asking.fetch(records.END_BACKEND, lost.pid, lost.backend_start):
+            raise Unavailable
+        return bool((await asking.fetch(records.WAS_WRITTEN, *records.evidence(writing)))[0][0])
+    finally:
+        asking.raw.terminate()
+
+
+def columns(rows: list[AnswerKey], width: int) -> list[tuple[object, ...]]:
+    """Turn rows into columns, as `unnest` takes them."""
+    return list(zip(*rows, strict=True)) or [()] * width

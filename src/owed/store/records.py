@@ -1,0 +1,188 @@
+"""What is recorded beside every change, in its transaction: transfers, events, attributions, kept answers."""
+
+from typing import Any
+
+from owed.engine.store import AnswerKey, Writing
+from owed.model.answer import Answer, KeptAnswer
+from owed.model.attribution import Attribution
+from owed.model.event import Event
+from owed.model.transfer import Transfer
+from owed.store.statements import Part, insert
+
+INSERT_TRANSFERS = insert(
+    "transfer",
+    tenant_id="int",
+    obligation_id="text",
+    version="bigint",
+    id="text",
+    amount="bigint",
+    currency="text",
+    total_after="bigint",
+    debit="text",
+    credit="text",
+    cause="text",
+    key_id="text",
+    attribution_id="text",
+    attribution_digest="bytea",
+    occurred_at="timestamptz",
+    recorded_at="timestamptz",
+    hash="bytea",
+)
+
+INSERT_EVENTS = insert(
+    "event",
+    tenant_id="int",
+    object_id="text",
+    sequence="bigint",
+    id="text",
+    type="text",
+    body="bytea",
+    recorded_at="timestamptz",
+)
+
+INSERT_ATTRIBUTIONS = insert(
+    "attribution",
+    tenant_id="int",
+    id="text",
+    object_id="text",
+    command="text",
+    key_id="text",
+    actor="text",
+    reason="text",
+    salt="bytea",
+    recorded_at="timestamptz",
+)
+
+KEEP_ANSWERS = Part(
+    "keep_answer",
+    """
+    INSERT INTO answer (tenant_id, key, fingerprint, status, location, etag, last_modified, body, recorded_at)
+    SELECT tenant_id, key, fingerprint, status, location, etag, last_modified, body, now() FROM {rows}
+        ON CONFLICT (tenant_id, key) DO UPDATE
+       SET fingerprint = excluded.fingerprint, status = excluded.status, location = excluded.location,
+           etag = excluded.etag, last_modified = excluded.last_modified, body = excluded.body,
+           recorded_at = excluded.recorded_at
+     WHERE answer.recorded_at < now() - interval '24 hours'  -- forgotten (contract, 1.4), though not yet pruned
+ RETURNING 1
+    """,
+    (
+        ("tenant_id", "int"),
+        ("key", "text"),
+        ("fingerprint", "bytea"),
+        ("status", "smallint"),
+        ("location", "text"),
+        ("etag", "text"),
+        ("last_modified", "text"),
+        ("body", "bytea"),
+    ),
+    guarded=True,
+)
+
+CLAIM_KEYS = """
+    -- For each key: whether nobody else is deciding it now, and the answer that it keeps. The lock comes first, in a
+    -- statement of its own order: a key that is busy shows no answer, and is asked for again later.
+    SELECT wanted.tenant_id, wanted.key, wanted.free,
+           answer.fingerprint, answer.status, answer.location, answer.etag, answer.last_modified, answer.body
+      FROM (SELECT tenant_id, key, pg_try_advisory_xact_lock(hashtextextended(key, tenant_id)) AS free
+              FROM unnest($1::int[], $2::text[]) AS asked (tenant_id, key)) AS wanted
+      LEFT JOIN answer ON answer.tenant_id = wanted.tenant_id AND answer.key = wanted.key
+                      AND answer.recorded_at >= now() - interval '24 hours'
+"""
+
+PRUNE_ANSWERS = """
+    -- A small step, so that it never holds many rows.
+    DELETE FROM answer
+     WHERE (tenant_id, key) IN (SELECT tenant_id, key FROM answer
+                                 WHERE recorded_at < now() - interval '24 hours'
+                                 ORDER BY recorded_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
+ RETURNING 1
+"""
+
+END_BACKEND = """
+    -- The backend of a lost connection, if it is still there; ended, so that it cannot commit after we have looked.
+    SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2
+"""
+
+WAS_WRITTEN = """
+    -- Whether a batch was saved: its first event, or its first answer, is there.
+    SELECT EXISTS (SELECT FROM event WHERE tenant_id = $1 AND id = $2)
+        OR EXISTS (SELECT FROM answer WHERE tenant_id = $3 AND key = $4 AND fingerprint = $5 AND body = $6)
+"""
+
+
+def transfer_row(transfer: Transfer) -> tuple[Any, ...]:
+    """Give the values of a transfer, in the order of its table."""
+    return (
+        transfer.tenant_id,
+        transfer.obligation_id,
+        transfer.version,
+        transfer.id,
+        transfer.amount,
+        transfer.currency,
+        transfer.total_after,
+        transfer.debit,
+        transfer.credit,
+        transfer.cause,
+        transfer.key_id,
+        transfer.attribution_id,
+        transfer.attribution_digest,
+        transfer.occurred_at,
+        transfer.recorded_at,
+        transfer.hash,
+    )
+
+
+def event_row(event: Event) -> tuple[Any, ...]:
+    """Give the values of an event, in the order of its table."""
+    return (
+        event.tenant_id,
+        event.object_id,
+        event.sequence,
+        event.id,
+        event.type,
+        event.body,
+        event.recorded_at,
+    )
+
+
+def attribution_row(attribution: Attribution) -> tuple[Any, ...]:
+    """Give the values of an attribution, in the order of its table."""
+    actor = attribution.actor
+    return (
+        attribution.tenant_id,
+        attribution.id,
+        attribution.object_id,
+        attribution.command,
+        actor.key_id,
+        actor.name,
+        actor.reason,
+        attribution.salt,
+        attribution.recorded_at,
+    )
+
+
+def answer_row(key: AnswerKey, kept: KeptAnswer) -> tuple[Any, ...]:
+    """Give the values of a kept answer, in the order of its table."""
+    answer = kept.answer
+    return (*key, kept.fingerprint, answer.status, answer.location, answer.etag, answer.last_modified, answer.body)
+
+
+def evidence(writing: Writing) -> tuple[Any, ...]:
+    """Give the arguments of WAS_WRITTEN: what only this writing can have put there."""
+    event = writing.state.events[0] if writing.state.events else None
+    key = next(iter(writing.answers), None)
+    kept = writing.answers[key] if key else None
+    return (
+        event and event.tenant_id,
+        event and event.id,
+        key and key.tenant_id,
+        key and key.key,
+        kept and kept.fingerprint,
+        kept and kept.answer.body,
+    )
+
+
+def kept_answer(row: Any) -> KeptAnswer:
+    """Make the kept answer that a row holds."""
+    answer = Answer(row["status"], row["body"], row["location"], row["etag"], row["last_modified"])
+    return KeptAnswer(row["fingerprint"], answer)
