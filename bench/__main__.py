@@ -1,6 +1,7 @@
 """`python -m bench`: measure Owed beside its peers."""
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,7 +20,7 @@ from bench.seeding import seed, seed_bare
 from bench.services import Bench, Service
 
 ALL = "Owed,usual,tuned,bare,pgbench"
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 140)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from rich import box
 from rich.console import Console
@@ -29,10 +30,12 @@ class Grid:
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+    side: Literal["left", "right"] = "right"
+    """Where the columns after the first are flush: numbers right, words left."""
 
     def markdown(self) -> str:
-        """Give the table as Markdown: the first column is words, the others are numbers."""
-        rule = [":--", *("--:" for _ in self.columns[1:])]
+        """Give the table as Markdown."""
+        rule = [":--", *("--:" if self.side == "right" else ":--" for _ in self.columns[1:])]
         lines = [f"| {' | '.join(cells)} |" for cells in (self.columns, rule, *self.rows)]
         return f"### {self.title}\n\n" + "\n".join(lines)
 
@@ -40,7 +43,7 @@ class Grid:
         """Give the table for a terminal."""
         table = Table(title=self.title, title_justify="left", box=box.SIMPLE_HEAD)
         for number, column in enumerate(self.columns):
-            table.add_column(column, justify="right" if number else "left")
+            table.add_column(column, justify=self.side if number else "left")
         for row in self.rows:
             table.add_row(*row)
         return table
@@ -50,20 +53,20 @@ def grids(measured: Measurements, connections: Sequence[int], facts: Mapping[str
     """Yield every table of a run."""
     kept = {True: "met", False: "**not met**"}
     rows = [(each.promise, each.measured, kept[each.met]) for each in verdicts(measured)]
-    yield Grid("Promises", ("Promise", "Measured", ""), rows)
+    yield Grid("Promises", ("Promise", "Measured", ""), rows, "left")
     for scenario in Scenario:
         yield _scenario(measured, scenario, connections)
     yield Grid("Retrieve by id at half of each one's maximum", ("", "req/s", "p50 ms", "p99 ms"), _halves(measured))
     memory = [(TITLES[name], f"{size / 1e6:.0f}") for name, size in measured.resident.items()]
     yield Grid("Memory of the worker after all of it", ("", "MB resident"), memory)
-    yield Grid("Machine and settings", ("", ""), list(facts.items()))
+    yield Grid("Machine and settings", ("", ""), list(facts.items()), "left")
 
 
 def _scenario(measured: Measurements, scenario: Scenario, connections: Sequence[int]) -> Grid:
-    columns = [f"{what}, {each}" for each in connections for what in ("req/s", "p50 ms", "p99 ms")]
+    columns = [f"{what}, {each}" for each in connections for what in ("req/s", "p50 / p99 ms")]
     return Grid(
         str(scenario),
-        ("connections:", *columns, f"Owed is, {MOST}", f"server core, {MOST}"),
+        ("connections", *columns, f"Owed is, {MOST}", f"CPU, {MOST}"),
         [
             (title, *_cells(measured, name, scenario, connections), *_comparison(measured, name, scenario))
             for name, title in TITLES.items()
@@ -75,7 +78,7 @@ def _scenario(measured: Measurements, scenario: Scenario, connections: Sequence[
 def _cells(measured: Measurements, name: str, scenario: Scenario, connections: Sequence[int]) -> Iterator[str]:
     for each in connections:
         median = measured.median(name, scenario, each)
-        yield from (f"{median.rate:,.0f}", f"{median.p50:.2f}", f"{median.p99:.2f}") if median else ("", "", "")
+        yield from (f"{median.rate:,.0f}", f"{median.p50:.2f} / {median.p99:.2f}") if median else ("", "")
 
 
 def _comparison(measured: Measurements, name: str, scenario: Scenario) -> tuple[str, str]:

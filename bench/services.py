@@ -84,12 +84,20 @@ def owed(bench: Bench) -> Iterator[Service]:
     with _process(serve, {}, home / "service.log", bench.cores) as process, running(home) as dsn:
         url = f"http://127.0.0.1:{port}"
         _wait(f"{url}/ready", process, home / "service.log")
-        create = [*command, "merchants", "create", "Bench", "--data-dir", str(home), "--json"]
-        merchant = json.loads(subprocess.run(create, check=True, capture_output=True, text=True).stdout)
+        key = _key_of_owed([*command, "merchants", "create", "Bench", "--data-dir", str(home), "--json"], home)
         machine.pin_tree(postmaster(dsn), bench.cores.database)
         yield Service(
-            "Owed", url, merchant["keys"]["sk_test"], dsn, process, home, bench.cores, balance="total"
+            "Owed", url, key, dsn, process, home, bench.cores, balance="total"
         )
+
+
+def _key_of_owed(create: list[str], home: Path) -> str:
+    """Create a merchant and return its secret test key; or the one of a merchant that stood here before."""
+    noted = home / "bench.key"
+    if not noted.exists():
+        merchant = json.loads(subprocess.run(create, check=True, capture_output=True, text=True).stdout)
+        noted.write_text(merchant["keys"]["sk_test"])
+    return noted.read_text()
 
 
 @contextmanager
@@ -144,7 +152,7 @@ def _insert_key(dsn: str, key: str) -> None:
 
 def made(home: Path) -> Path:
     """Make the directory of a contender, which PostgreSQL's account may pass through."""
-    home.mkdir(mode=0o711)
+    home.mkdir(mode=0o711, exist_ok=True)
     return home
 
 

@@ -4,8 +4,8 @@ WITH created AS (
                           metadata, version, created_at, updated_at)
     SELECT 1, 'bcus_' || lpad(:number::text, 22, '9'), 'run_' || :number::text, 'John Doe',
            'john.doe.' || :number::text || '@example.com', '+27123456789', 'ZAR', 2000,
-           '{"min_amount":100,"max_amount":1000000,"underpayment_allowed":true,"overpayment_allowed":false}',
-           '{"customer_type":"premium","registration_source":"website"}', 1, now(), now()
+           '{"min_amount": 100, "max_amount": 1000000, "underpayment_allowed": true, "overpayment_allowed": false}',
+           '{"customer_type": "premium", "registration_source": "website"}', 1, now(), now()
      WHERE NOT EXISTS (SELECT FROM answer WHERE tenant_id = 1 AND key = 'run_' || :number::text)
         ON CONFLICT (tenant_id, external_reference) DO NOTHING
     RETURNING *

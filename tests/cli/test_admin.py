@@ -21,8 +21,9 @@ def test_a_new_merchant_is_shown_with_its_four_keys(running_home: Path) -> None:
 
 def test_merchants_are_listed(running_home: Path) -> None:
     merchant = owed_json(running_home, "merchants", "create", "Listed")
+    listed = owed_json(running_home, "merchants", "list")
 
-    assert (merchant["id"], "Listed") in [(each["id"], each["name"]) for each in owed_json(running_home, "merchants", "list")]
+    assert (merchant["id"], "Listed") in [(each["id"], each["name"]) for each in listed]
 
 
 def test_a_further_key_has_a_name_and_an_expiry_in_utc(running_home: Path) -> None:

@@ -54,7 +54,8 @@ def test_a_refused_create_leaves_nothing(client: Client, database: Database) -> 
     customer = a_customer(client)
     before = database.rows(counts)
     assert create(client, balance=5).status == 400
-    assert client.post(CUSTOMERS, customer | {"id": None, "currency": "ZAR", "balance": 5}).status == 409
+    taken = {"external_reference": customer["external_reference"]}
+    assert client.post(CUSTOMERS, taken | {"currency": "ZAR", "balance": 5}).status == 409
     assert database.rows(counts) == before
 
 

@@ -234,13 +234,13 @@ def test_a_fault_of_ours_is_500_for_that_request_alone_and_leaves_its_key_free(
     assert (answer.status, answer.code, answer.media_type()) == (500, "internal_error", PROBLEM)
     for secret in ("secret", "INSERT", "poison", "Traceback", "asyncpg", "/src/"):
         assert secret not in answer.body.decode()
-    assert answer.header("Request-Id") in service.log.read_text()
+    assert any(answer.header("Request-Id") in line for line in service.log.read_text().splitlines() if "Traceback" in line)
     retried = client.post(CUSTOMERS, request, Idempotency_Key=key)
     assert (retried.status, retried.headers.get("Idempotent-Replayed")) == (201, None)
 
 
 def until(status: int, ask: Callable[[], Answer]) -> Answer:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 5
     while (answer := ask()).status != status and time.monotonic() < deadline:
         pass
     return answer
@@ -255,15 +255,18 @@ def test_without_a_database_everything_is_503_until_it_is_back(serve_alone: Call
     out_of_reach.execute("ALTER DATABASE postgres ALLOW_CONNECTIONS false")
     out_of_reach.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'postgres'")
     try:
-        for ask in (
-            lambda: caller.get(at(customer)),
-            lambda: caller.get(CUSTOMERS),
-            lambda: caller.post(CUSTOMERS, a_request(), Idempotency_Key=key),
-            lambda: caller.patch(at(customer), {"name": "x"}),
-            lambda: alone.client("sk_test_unknown").get(CUSTOMERS),
-        ):
-            answer = until(503, ask)
-            assert (answer.status, answer.code, answer.media_type()) == (503, "unavailable", PROBLEM)
+        answers = {
+            "retrieve": until(503, lambda: caller.get(at(customer))),
+            "list": until(503, lambda: caller.get(CUSTOMERS)),
+            "create": until(503, lambda: caller.post(CUSTOMERS, a_request(), Idempotency_Key=key)),
+            "update": until(503, lambda: caller.patch(at(customer), {"name": "x"})),
+            "a key that nobody knows yet": until(503, lambda: alone.client("sk_test_unknown").get(CUSTOMERS)),
+        }
+        assert {name: (answer.status, answer.code) for name, answer in answers.items()} == dict.fromkeys(
+            answers, (503, "unavailable")
+        )
+        for answer in answers.values():
+            assert answer.media_type() == PROBLEM
             assert int(answer.header("Retry-After")) >= 0
         assert until(503, lambda: caller.get("/ready")).status == 503
         assert caller.get("/health").status == 200

@@ -175,7 +175,7 @@ def test_data_of_another_major_version_is_told_in_one_line(home: Path) -> None:
         pass
     (home / "postgres" / "PG_VERSION").write_text("14\n")
 
-    with pytest.raises(DatabaseError, match=r"is PostgreSQL 14's, and the PostgreSQL here is \d+: "), embedded.running(home):
+    with pytest.raises(DatabaseError, match=r"is PostgreSQL 14's, and .* here is \d+"), embedded.running(home):
         pass
 
 
@@ -191,7 +191,7 @@ def test_a_server_that_does_not_start_says_why(home: Path) -> None:
         pass
     (home / "postgres" / "global" / "pg_control").unlink()
 
-    with pytest.raises(DatabaseError, match="^PostgreSQL does not start: "), embedded.running(home):
+    with pytest.raises(DatabaseError, match=r"^PostgreSQL does not start: "), embedded.running(home):
         pass
 
 

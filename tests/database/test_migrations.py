@@ -61,7 +61,7 @@ def test_a_current_schema_is_accepted(empty_database: str) -> None:
     connected(empty_database, migrations.require_current)
 
 
-def test_a_worker_is_ready_once_the_schema_has_what_it_needs_and_stays_so_when_it_gets_more(empty_database: str) -> None:
+def test_a_worker_is_ready_once_the_schema_has_what_it_needs_or_more(empty_database: str) -> None:
     answers = [connected(empty_database, migrations.is_current)]
     connected(empty_database, migrations.migrate)
     answers.append(connected(empty_database, migrations.is_current))

@@ -72,7 +72,7 @@ async def carry_out(service: Service, request: Request, form: Form, command: Com
         command, key = Refuse(request.key.tenant_id, form.actor, invalid([fault])), None
     else:
         key = idempotency(request, form.fingerprinted)
-    reply = await service.engine.submit(command, partial(render, request), key, len(request.body))
+    reply = await service.engine.submit(command, partial(render, request), key, request.id, len(request.body))
     return response(reply)
 
 

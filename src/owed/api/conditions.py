@@ -1,7 +1,7 @@
 """Conditional requests: `If-None-Match` and `If-Match` (contract, 1.1; RFC 9110, section 13)."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import formatdate
 from functools import lru_cache
 
@@ -33,7 +33,7 @@ def if_match(header: str | None) -> IfMatch:
 
 def last_modified(moment: datetime) -> str:
     """Give a time as HTTP writes it."""
-    return http_date(int(moment.replace(tzinfo=UTC).timestamp()))
+    return http_date(int(moment.timestamp()))
 
 
 @lru_cache(maxsize=10_000)

@@ -64,7 +64,7 @@ class Edge:
             return refuse(request, BUG)
 
     async def _handle(self, request: Request, receive: Receive) -> Response:
-        if page := self._pages.match(request.path):
+        if not request.path.startswith("/billing/") and (page := self._pages.match(request.path)):
             return await handler(request, page)(self._service, request)
         await self._authenticate(request)
         match = self._routes.match(request.path)

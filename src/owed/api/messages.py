@@ -1,5 +1,6 @@
 """Requests and responses, thin over ASGI: at this rate a microsecond in every request shows."""
 
+import itertools
 import re
 import secrets
 from collections.abc import Mapping
@@ -14,6 +15,15 @@ PROBLEM_JSON = "application/problem+json"
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII).fullmatch
 
 Scope = Mapping[str, Any]
+
+
+_PROCESS = secrets.token_hex(8)
+_COUNT = itertools.count(1)
+
+
+def new_request_id() -> str:
+    """Make a request id that no other process makes; counting costs a tenth of what chance does."""
+    return f"{_PROCESS}{next(_COUNT):08x}"
 
 
 class Request:
@@ -31,7 +41,7 @@ class Request:
         self.path: str = scope["path"]
         self.scheme: str = scope["scheme"]
         self.query: bytes = scope["query_string"]
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.headers = joined(scope["headers"])
         self.arguments: tuple[str, ...] = ()
         self.route = "(none)"
         self.body = b""
@@ -41,7 +51,7 @@ class Request:
     def _id(self) -> str:
         """Keep the client's own request id, if it is one; else make one."""
         given = self.headers.get(b"request-id", b"").decode("latin-1")
-        return given if REQUEST_ID(given) else secrets.token_hex(12)
+        return given if REQUEST_ID(given) else new_request_id()
 
     def header(self, name: bytes) -> str | None:
         """Give a header, by its name in lower case."""
@@ -52,6 +62,14 @@ class Request:
     def base_url(self) -> str:
         """Give where this server is, as the client called it."""
         return f"{self.scheme}://{self.headers.get(b'host', b'localhost').decode('latin-1')}"
+
+
+def joined(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Give headers by name. One that is given twice is joined with a comma, so that neither value counts by luck."""
+    found = dict(headers)
+    if len(found) < len(headers):
+        found = {name: b", ".join(value for other, value in headers if other == name) for name in found}
+    return found
 
 
 class Response:

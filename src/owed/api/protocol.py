@@ -4,13 +4,12 @@ Owed may face clients with no proxy before it. One that sends its headers slowly
 connection for a bounded time and a bounded memory.
 """
 
-import secrets
 from asyncio import TimerHandle, Transport
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from owed.api.messages import PROBLEM_JSON
+from owed.api.messages import PROBLEM_JSON, new_request_id
 from owed.api.problems import problem
 from owed.core.outcomes import Code, Refused
 
@@ -84,7 +83,7 @@ class Protocol(HttpToolsProtocol):
         """Answer what is not HTTP, or too much of it, and close the connection."""
         detail = f"This is not valid HTTP, or its head has over {HEAD_BYTES} bytes, or its URL over {URL_BYTES}."
         refused = Refused(Code.INVALID_REQUEST, detail)
-        request_id = secrets.token_hex(12)
+        request_id = new_request_id()
         answer = problem(refused, "", "", request_id)
         head = (
             f"HTTP/1.1 400 Bad Request\r\ncontent-type: {PROBLEM_JSON}\r\nrequest-id: {request_id}\r\n"

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from typing import Annotated
 
 import typer
 
@@ -24,10 +25,11 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001  (typer calls it so)
         raise typer.Exit
 
 
+Version = Annotated[bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version.")]
+
+
 @app.callback()
-def owed(
-    *, version: bool = typer.Option(False, "--version", is_eager=True, callback=_print_version, help="Show the version.")
-) -> None:
+def owed(*, version: Version = False) -> None:
     """Self-hosted billing. Every setting is also a variable: `--port` is `OWED_PORT`, and so on."""
 
 

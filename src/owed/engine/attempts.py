@@ -6,6 +6,7 @@ and objects from the start, so that it cannot lose for ever.
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from owed.engine.deciding import BUG, Decided, decide
 from owed.engine.keys import IN_USE, PATIENCE, replay
 from owed.engine.pending import Pending
 from owed.engine.store import Blocked, Conflict, Held, Rejected, Store, Unavailable, Unknown
+
+logger = logging.getLogger("owed.engine")
 
 UNREACHABLE = Refused(Code.UNAVAILABLE, "The database cannot be reached. Nothing was done; try again shortly.")
 UNKNOWN = Refused(
@@ -90,6 +93,7 @@ class Attempts:
                 continue
             except Rejected:
                 if len(batch) == 1:
+                    logger.exception("a command cannot be saved", extra={"request_id": batch[0].request_id})
                     batch[0].refuse(BUG)
                 break
         if len(batch) == 1:

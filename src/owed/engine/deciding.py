@@ -42,7 +42,7 @@ def decide_one(pending: Pending, state: State, stamp: Stamp) -> Outcome:
     try:
         outcome = command.decide(state, journal)
     except Exception:
-        logger.exception("a command could not be decided: %s", type(command).__name__)
+        logger.exception("a command could not be decided", extra={"request_id": pending.request_id})
         return BUG
     if not isinstance(outcome, Refused):
         state.apply(journal)

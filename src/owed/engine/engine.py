@@ -58,7 +58,12 @@ class Engine:
         self._closing = False
 
     async def submit(
-        self, command: Command, render: Render, idempotency: Idempotency | None = None, size: int = 0
+        self,
+        command: Command,
+        render: Render,
+        idempotency: Idempotency | None = None,
+        request_id: str = "",
+        size: int = 0,
     ) -> Reply:
         """Carry out a command, exactly once for its key, and give the reply of it.
 
@@ -68,10 +73,11 @@ class Engine:
             command: What to do.
             render: Makes the answer of an outcome; the answer is kept beside the effects, in their transaction.
             idempotency: The client's key for the request, if it gave one.
+            request_id: What a fault is logged under.
             size: Bytes of the request's body.
         """
         loop = asyncio.get_running_loop()
-        pending = Pending(command, render, idempotency, size, deadline=loop.time() + self.limits.patience)
+        pending = Pending(command, render, idempotency, request_id, size, deadline=loop.time() + self.limits.patience)
         if early := await self._keys.enter(pending):
             return early
         if refusal := self._refusal():
@@ -122,7 +128,7 @@ class Engine:
         try:
             aside = await self._attempts.carry_out(self._punctual(batch))
         except Exception:
-            logger.exception("a batch failed")
+            logger.exception("a batch failed", extra={"request_ids": [pending.request_id for pending in batch]})
         for pending in batch:
             if pending not in aside:
                 self._release(pending)
@@ -134,7 +140,7 @@ class Engine:
         try:
             await self._attempts.persist(pending)
         except Exception:
-            logger.exception("a command that was set aside failed")
+            logger.exception("a command that was set aside failed", extra={"request_id": pending.request_id})
         self._release(pending)
 
     def _release(self, pending: Pending) -> None:

@@ -43,17 +43,25 @@ class Pending:
     """A command on its way through the engine."""
 
     __slots__ = (
-        "answer_key", "command", "deadline", "fingerprint", "key_is_busy", "names", "render", "reply", "size",
+        "answer_key", "command", "deadline", "fingerprint", "key_is_busy", "names", "render", "reply", "request_id",
+        "size",
     )  # fmt: skip
 
     def __init__(
-        self, command: Command, render: Render, idempotency: Idempotency | None, size: int, deadline: float
+        self,
+        command: Command,
+        render: Render,
+        idempotency: Idempotency | None = None,
+        request_id: str = "",
+        size: int = 0,
+        deadline: float = float("inf"),
     ) -> None:
         self.command = command
         self.render = render
         self.answer_key = AnswerKey(command.tenant_id, idempotency.key) if idempotency else None
         self.fingerprint = idempotency.fingerprint if idempotency else b""
         self.key_is_busy = False
+        self.request_id = request_id
         self.size = size
         self.deadline = deadline
         self.names: tuple[Name, ...] = command.reads() + command.claims()

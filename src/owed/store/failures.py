@@ -13,7 +13,7 @@ LOST = (asyncpg.InterfaceError, OSError, TimeoutError)
 
 CONFLICTS = {"40001", "40P01", "23505"}  # stale, deadlock, a key that is taken
 LOCKED = "55P03"
-OUT_OF_REACH = {"08", "53", "57"}  # connection, resources, operator
+OUT_OF_REACH = {"08", "28", "3D", "53", "57"}  # connection, log-in, no such database, resources, operator
 BAD_VALUES = {"22", "23"}
 
 errors_seen: Counter[str] = Counter()
