@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from bench import machine, report, services, settings
+from bench.contract import check
 from bench.machine import Cores
 from bench.pgbench import pgbench
 from bench.rounds import CONNECTIONS, Contender, Measurements, Plan, measure
@@ -65,6 +66,7 @@ def _started(bench: Bench, names: list[str], customers: int, stack: ExitStack) -
             seed_bare(service, bodies)
         else:
             bodies = seed(service, customers)
+        check(service)
         yield service
 
 

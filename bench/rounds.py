@@ -112,7 +112,7 @@ def _one(measured: Measurements, contender: Contender, load: Load) -> Sample:
     wrong = []
     if sample.refused or sample.broken:
         wrong.append(f"{sample.refused} requests were refused and {sample.broken} broke off")
-    if load.rate and sample.rate < 0.98 * load.rate:
+    if load.rate and sample.rate < 0.95 * load.rate:
         wrong.append(f"{load.rate} requests/s were wanted, {sample.rate:.0f} were done")
     if before:
         wrong += faults(load, sample, before, Books.of(contender.dsn, contender.balance))

@@ -1,8 +1,6 @@
 """`python -m bench.scale`: what a retrieve and a list page cost with 10,000 customers, a million and five."""
 
 import hashlib
-import http.client
-import json
 import shutil
 import statistics
 import sys
@@ -13,12 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import typer
 from rich.console import Console
 
 from bench import machine, population, report, services, sql
+from bench.client import Client
 from bench.load import Load, Scenario
 from bench.machine import Cores
 from bench.population import FIRST, NUMBER, Kind, born, template
@@ -106,14 +105,14 @@ def _costs(owed: Service, tenant_id: int, count: int) -> Costs:
     ids, references = sql.row(owed.dsn, SAMPLE, percent, tenant_id, NAMES)
     (owed.directory / "ids").write_text(ids + "\n")
     (owed.directory / "references").write_text(references + "\n")
-    client = Client(owed)
-    deep = client.cursor_after(min(DEEP, count * 4 // 5))
+    pages = Pages(owed)
+    deep = pages.cursor_after(min(DEEP, count * 4 // 5))
     return Costs(
         count,
         *_retrieve(owed, Scenario.RETRIEVE),
         *_retrieve(owed, Scenario.RETRIEVE_BY_REFERENCE),
-        client.milliseconds(),
-        client.milliseconds(cursor=deep),
+        pages.milliseconds(),
+        pages.milliseconds(cursor=deep),
     )
 
 
@@ -124,27 +123,24 @@ def _retrieve(owed: Service, scenario: Scenario) -> tuple[float, float]:
     return statistics.median(alone), statistics.median(crowd)
 
 
-class Client:
+class Pages:
     """One client that lists customers, one page after another."""
 
     def __init__(self, owed: Service) -> None:
-        self._connection = http.client.HTTPConnection(urlsplit(owed.url).netloc, timeout=60)
-        self._headers = {"Authorization": f"Bearer {owed.key}"}
+        self._client = Client(owed.url, owed.key)
 
-    def page(self, **query: object) -> tuple[int, str | None]:
-        """Return how many customers are on a page, and the cursor of the next."""
-        self._connection.request("GET", f"/billing/customers?{urlencode(query)}", headers=self._headers)
-        response = self._connection.getresponse()
-        body = response.read()
-        if response.status != 200:
-            raise SystemExit(f"{query} is answered with {response.status} {body.decode()}")
-        return len(json.loads(body)["data"]), response.getheader("Next-Cursor")
+    def page(self, **query: object) -> str | None:
+        """Ask for a page, and return the cursor of the next."""
+        answer = self._client.send("GET", f"/billing/customers?{urlencode(query)}")
+        if answer.status != 200:
+            raise SystemExit(f"{query} is answered with {answer.status} {answer.body.decode()}")
+        return answer.headers["Next-Cursor"]
 
     def cursor_after(self, customers: int, **query: object) -> str:
         """Walk the pages until so many customers are behind, or the last page comes."""
         cursor = None
         for _ in range(max(1, customers // 100)):
-            _, following = self.page(limit=100, **query, **({"cursor": cursor} if cursor else {}))
+            following = self.page(limit=100, **query, **({"cursor": cursor} if cursor else {}))
             if following is None:
                 break
             cursor = following
@@ -167,13 +163,13 @@ FILTER_COLUMNS = ("Filter", "on half: first page, ms", "deep page, ms", "on ten,
 
 def _filters(owed: Service, count: int) -> Iterator[tuple[str, ...]]:
     """Measure the list pages of every filter, with a value on half of the customers, on ten, on none."""
-    client = Client(owed)
+    pages = Pages(owed)
     for name, half, ten, none in _values(count):
         cells = []
         if half:
-            deep = client.cursor_after(DEEP, **half)
-            cells += [client.milliseconds(**half), client.milliseconds(**half, cursor=deep)]
-        rest = [client.milliseconds(**ten), client.milliseconds(**none)]
+            deep = pages.cursor_after(DEEP, **half)
+            cells += [pages.milliseconds(**half), pages.milliseconds(**half, cursor=deep)]
+        rest = [pages.milliseconds(**ten), pages.milliseconds(**none)]
         shown = [f"{cell:.1f}" for cell in cells] or ["", ""]
         met = max(cells + rest) <= FILTER_MS
         yield (name, *shown, *(f"{cell:.1f}" for cell in rest), "met" if met else "**not met**")

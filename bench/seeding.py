@@ -1,17 +1,15 @@
 """The customers that stand before anything is measured: the same in every contender, made through its own API."""
 
-import http.client
 import json
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlsplit
+from itertools import chain
 
 from bench import sql
+from bench.client import Client
 from bench.services import Service
 
 THREADS = 8
-here = threading.local()
 
 
 def customer(number: int) -> dict[str, object]:
@@ -35,8 +33,9 @@ def customer(number: int) -> dict[str, object]:
 
 def seed(service: Service, count: int) -> list[bytes]:
     """Create `count` customers, note their ids and references, and return the bodies that the service answered with."""
+    parts = [range(first, count + 1, THREADS) for first in range(1, THREADS + 1)]
     with ThreadPoolExecutor(THREADS) as threads:
-        bodies = list(threads.map(lambda number: _create(service, customer(number)), range(1, count + 1)))
+        bodies = list(chain.from_iterable(threads.map(lambda numbers: _create(service, numbers), parts)))
     _note(service, bodies)
     sql.execute(service.dsn, "VACUUM ANALYZE")
     return bodies
@@ -44,40 +43,26 @@ def seed(service: Service, count: int) -> list[bytes]:
 
 def seed_bare(service: Service, bodies: list[bytes]) -> None:
     """Give the bare stack, which cannot write, the bodies that another service answered with."""
-    rows = [(found["id"], found["external_reference"], body) for found, body in zip(_read(bodies), bodies, strict=True)]
+    found = [json.loads(body) for body in bodies]
+    rows = [(each["id"], each["external_reference"], body) for each, body in zip(found, bodies, strict=True)]
     sql.copy(service.dsn, "customer", ("id", "external_reference", "body"), rows)
     _note(service, bodies)
     sql.execute(service.dsn, "VACUUM ANALYZE")
 
 
-def _create(service: Service, members: dict[str, object]) -> bytes:
-    headers = {
-        "Authorization": f"Bearer {service.key}",
-        "Content-Type": "application/json",
-        "Idempotency-Key": str(members["external_reference"]),
-    }
-    connection = _connection(service.url)
-    connection.request("POST", "/billing/customers", json.dumps(members), headers)
-    response = connection.getresponse()
-    body = response.read()
-    if response.status != 201:
-        raise SystemExit(f"{service.name} refuses a customer: {response.status} {body.decode()}")
-    return body
-
-
-def _connection(url: str) -> http.client.HTTPConnection:
-    """Return this thread's connection to a service."""
-    connections: dict[str, http.client.HTTPConnection] = here.__dict__
-    if url not in connections:
-        connections[url] = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
-    return connections[url]
-
-
-def _read(bodies: list[bytes]) -> Iterator[dict[str, str]]:
-    return (json.loads(body) for body in bodies)
+def _create(service: Service, numbers: Iterable[int]) -> list[bytes]:
+    client, bodies = Client(service.url, service.key), []
+    for number in numbers:
+        members = customer(number)
+        key = str(members["external_reference"])
+        answer = client.send("POST", "/billing/customers", members, Idempotency_Key=key)
+        if answer.status != 201:
+            raise SystemExit(f"{service.name} refuses a customer: {answer.status} {answer.body.decode()}")
+        bodies.append(answer.body)
+    return bodies
 
 
 def _note(service: Service, bodies: list[bytes]) -> None:
-    found = list(_read(bodies))
+    found = [json.loads(body) for body in bodies]
     (service.directory / "ids").write_text("".join(f"{each['id']}\n" for each in found))
     (service.directory / "references").write_text("".join(f"{each['external_reference']}\n" for each in found))

@@ -1,7 +1,7 @@
 """The bare stack: an ASGI app that does one prepared SELECT a request and returns the bytes that it finds.
 
-No routing, no authentication, no checks: what is left is the server, the driver and PostgreSQL. Connections wait on a plain
-stack (asyncpg's pool costs more than the query), each with both statements prepared, so that its cost is the query's.
+No routing, no authentication, no checks: what is left is the server, the driver and PostgreSQL. Connections wait on a
+plain stack, each with both statements prepared: asyncpg's pool would cost more than the query.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """What the two FastAPI peers share: the contract's customer as pydantic checks it, problems, ids and cursors.
 
-They differ only in how they reach the database. Left out, in their favour: the merge-patch media type, duplicate members,
-nesting depth, `Owed-Actor`, the hash chain of the ledger, metrics and logs.
+They differ only in how they reach the database. Left out, in their favour: the merge-patch media type, duplicate
+members, nesting depth, `Owed-Actor`, the hash chain of the ledger, rate limits, metrics and logs.
 """
 
 import base64

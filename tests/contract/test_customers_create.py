@@ -68,7 +68,20 @@ def test_an_id_cannot_be_chosen(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["J", "John Doe", "é" * 255, "😀" * 255, "字" * 255, "e\u0301" * 127, "a" * 255, "\u200b", "O'Brien; --"]
+    "name",
+    [
+        "J",
+        "John Doe",
+        "é" * 255,
+        "😀" * 255,
+        "字" * 255,
+        "e\u0301" * 127,
+        "a" * 255,
+        "\u200b",
+        "".join(chr(0x3300 + n * 37 % 88) for n in range(255)),
+        "\ufdfa" * 255,
+        "O'Brien; --",
+    ],
 )
 def test_a_name_may_be(client: Client, name: str) -> None:
     """2, row `name`: a string of at most 255 characters (code points, whatever their bytes)."""

@@ -2,6 +2,7 @@
 
 import base64
 import re
+import string
 from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -383,6 +384,13 @@ def test_words_that_only_one_of_two_members_lost_are_still_found(lister: Client)
     assert found(lister, "q=unique") == []
 
 
+def test_a_word_of_any_script_is_one_word(lister: Client) -> None:
+    """1.6: whole words, also where vowels are marks upon their consonants."""
+    word = a_customer(lister, name="\u0939\u093f\u0928\u094d\u0926\u0940")
+    a_customer(lister, name="\u0939 \u0928 \u0926")
+    assert found(lister, f"q={quote(word['name'])}") == [word["id"]]
+
+
 # Times
 
 
@@ -447,7 +455,10 @@ def test_the_last_moment_is_a_time(lister: Client) -> None:
 @pytest.mark.parametrize(
     ("query", "name"),
     [
-        ("metadata=x", "metadata"), ("metadata[]=x", "metadata[]"), ("metadata[a=x", "metadata[a"),
+        ("metadata=x", "metadata"),
+        ("metadata[a]=" + "x" * 501, "metadata[a]"),
+        (f"metadata[{'k' * 41}]=x", f"metadata[{'k' * 41}]"), ("metadata[]=x", "metadata[]"),
+        ("metadata[a=x", "metadata[a"),
         ("metadata[a=b]=c", "metadata[a"), ("metadata]=x", "metadata]"),
         ("Metadata[a]=x", "Metadata[a]"), ("metadata[a]b=x", "metadata[a]b"), ("name=x", "name"),
         ("status=x", "status"), ("balance=1", "balance"),

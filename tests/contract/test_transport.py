@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import time
 
 import pytest
 
@@ -199,6 +200,11 @@ def test_u_0000_and_lone_surrogates_are_400(client: Client, escape: str, templat
         assert (answer.status, answer.code) == (400, "invalid_request"), body
 
 
+def test_an_escape_that_is_itself_escaped_is_text(client: Client) -> None:
+    """1.1: only U+0000 is refused, not six characters that spell it."""
+    assert client.post(CUSTOMERS, body_of('"name": "\\\\u0000 \\\\ud800"')).json()["name"] == "\\u0000 \\ud800"
+
+
 def test_a_surrogate_pair_is_one_character(client: Client) -> None:
     answer = client.post(CUSTOMERS, body_of('"name": "\\ud83d\\ude00"'))
     assert answer.json()["name"] == "😀"
@@ -221,7 +227,7 @@ def test_a_body_nests_at_most_16_deep(client: Client, opening: str, closing: str
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
-@pytest.mark.parametrize("depth", [100, 2_000, 100_000])
+@pytest.mark.parametrize("depth", [17, 100, 250, 400, 500, 700, 900, 980, 1_000, 2_000, 100_000])
 def test_a_body_that_nests_without_end_is_400(client: Client, opening: str, closing: str, depth: int) -> None:
     """1.1: nothing a client sends may cause a 500."""
     for body in (nested(depth, opening, closing).encode(), (opening * depth).encode()):
@@ -266,6 +272,21 @@ def test_the_same_member_twice_is_named(client: Client, text: str, pointer: str)
     assert answer.status == 400
     assert pointer in answer.pointers
     assert client.get(at(customer)).json() == customer
+
+
+@pytest.mark.parametrize("text", ['"%x":1', '"%x":{}', '"metadata%x":null'])
+@pytest.mark.parametrize("twice", [True, False])
+def test_a_mebibyte_of_members_is_refused_at_once(client: Client, text: str, *, twice: bool) -> None:
+    """1.1: nothing a client sends may hold a worker: not even a hundred thousand wrong members, the last one twice."""
+    count = 2**20 // (len(text % 2**20) + 1) - 2
+    members = [text % number for number in range(2**19, 2**19 + count)]
+    body = "{" + ",".join([*members, members[-1]] if twice else members) + "}"
+    started = time.monotonic()
+    answer = client.post(CUSTOMERS, body.encode())
+    taken = time.monotonic() - started
+    assert answer.status == 400
+    assert taken < 2
+    assert len(answer.body) < 2**20
 
 
 @pytest.mark.parametrize(

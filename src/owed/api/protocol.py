@@ -26,8 +26,40 @@ MOST_CONNECTIONS = 4_096
 """Connections of one worker; a further one is closed at once."""
 
 
+LARGE_PART = 64 * 1024
+"""Bytes of a part of a response that is worth a write of its own."""
+
+
 class TooLarge(Exception):
     """The head of a request is larger than any honest one."""
+
+
+class WholeResponses:
+    """A transport that sends a response in one write: its head and its body would each cost a system call."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._waiting: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Keep a part of a response until it is whole; a large part goes at once."""
+        self._waiting.append(data)
+        if len(data) >= LARGE_PART:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what was kept."""
+        if self._waiting:
+            self._transport.write(b"".join(self._waiting))
+            self._waiting.clear()
+
+    def close(self) -> None:
+        """Send what was kept, and close."""
+        self.flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class Protocol(HttpToolsProtocol):
@@ -43,6 +75,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Take a connection, unless there are too many."""
         super().connection_made(transport)
+        self.transport = self._whole = WholeResponses(transport)  # type: ignore[assignment]
         if len(self.connections) > MOST_CONNECTIONS:
             transport.abort()
         self._watch()
@@ -79,6 +112,11 @@ class Protocol(HttpToolsProtocol):
         self._head_bytes = 0
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Send the response, now that it is whole."""
+        self._whole.flush()
+        super().on_response_complete()
+
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP, or too much of it, and close the connection."""
         detail = f"This is not valid HTTP, or its head has over {HEAD_BYTES} bytes, or its URL over {URL_BYTES}."
@@ -98,7 +136,7 @@ class Protocol(HttpToolsProtocol):
     def _watch(self) -> None:
         """Keep a deadline while a request is arriving, and only then."""
         if self._is_arriving and self._deadline is None:
-            self._deadline = self.loop.call_later(PATIENCE, self.transport.close)
+            self._deadline = self.loop.call_later(PATIENCE, self._whole.close)
         elif not self._is_arriving and self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

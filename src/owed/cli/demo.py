@@ -2,17 +2,17 @@
 
 import typer
 
+from owed.api.demo import JOHN_DOE, create_demo
 from owed.cli.merchants import print_keys
 from owed.cli.session import perform
-from owed.store.merchants import create_first_merchant
 
 NAME = "Demo"
-CUSTOMER = "UCR1234567890"
+CUSTOMER = JOHN_DOE["external_reference"]
 
 
 def welcome(dsn: str, url: str) -> None:
     """Create the demo merchant where there is no merchant yet, and show its keys and what to do with them."""
-    merchant = perform(dsn, lambda connection: create_first_merchant(connection, NAME))
+    merchant = perform(dsn, lambda connection: create_demo(connection, NAME))
     if merchant is None:
         return
     typer.echo("A demo merchant is ready. Keep its keys, which are never shown again:")

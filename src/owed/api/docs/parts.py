@@ -1,0 +1,121 @@
+"""The parameters and headers that operations share."""
+
+from typing import Any
+
+from owed.api.fields import Schema
+from owed.api.lists import DEFAULT_LIMIT, FILTERS, MOST
+from owed.api.customer_fields import MEMBERS
+from owed.api.docs.schemas import JOHN_DOE_SHOWN
+
+KEY_PATTERN = "^[A-Za-z0-9_-]{1,255}$"
+WORDS: Schema = {"type": "string", "minLength": 1, "maxLength": 255}
+REQUEST_ID: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}
+TAG: Schema = {"type": "string", "pattern": '^"[0-9]+"$'}
+TAGS: Schema = {"type": "string"}
+TIME: Schema = {
+    "type": "string",
+    "format": "date-time",
+    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$",
+}
+CURSOR: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+HTTP_DATE: Schema = {"type": "string"}
+LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT}
+METADATA: Schema = {name: value for name, value in MEMBERS["metadata"].schema.items() if name != "description"}
+
+
+def header(name: str, description: str, schema: Schema, example: str) -> Schema:
+    """Describe a header that a request may have."""
+    return {"name": name, "in": "header", "description": description, "schema": schema, "example": example}
+
+
+def query(name: str, description: str, schema: Schema, example: Any = None, **more: Any) -> Schema:
+    """Describe a query parameter."""
+    found = {"name": name, "in": "query", "description": description, "schema": schema, **more}
+    return found if example is None else {**found, "example": example}
+
+
+def from_field(name: str) -> Schema:
+    """Describe the query parameter of a filter."""
+    schema = {**FILTERS[name].schema}
+    return query(name, schema.pop("description"), schema, schema.pop("examples")[0])
+
+
+PARAMETERS: dict[str, Schema] = {
+    "Customer": {
+        "name": "customer",
+        "in": "path",
+        "required": True,
+        "description": "The customer's id, or its external reference.",
+        "schema": {"type": "string", "pattern": "^[a-zA-Z0-9_-]+$", "maxLength": 255},
+        "examples": {
+            "id": {"value": JOHN_DOE_SHOWN["id"]},
+            "external_reference": {"value": JOHN_DOE_SHOWN["external_reference"]},
+        },
+    },
+    "IdempotencyKey": header(
+        "Idempotency-Key",
+        "Makes a retry safe: for 24 hours the same key with the same request gets the first answer again, and nothing "
+        "happens twice. Use a fresh UUID for each new request.",
+        {"type": "string", "pattern": KEY_PATTERN},
+        "5d6b7b8e-9f0a-4b1c-8d2e-3f4a5b6c7d8e",
+    ),
+    "IfMatch": header(
+        "If-Match", "Only change the version with this ETag; 412 where another stands.", TAGS, '"1"'
+    ),
+    "IfNoneMatch": header(
+        "If-None-Match", "The ETag of the version that you have; 304 where it still stands.", TAGS, '"1"'
+    ),
+    "RequestId": header(
+        "Request-Id",
+        "A name of your own for this request, kept in the response and in the log. Anything else than 1 to 64 characters "
+        "of `A-Z a-z 0-9 _ . -` is replaced.",
+        REQUEST_ID,
+        "checkout-7f3a",
+    ),
+    "OwedActor": header("Owed-Actor", "Who acts through the key. Recorded, never interpreted.", WORDS, "thandi@acme"),
+    "OwedReason": header("Owed-Reason", "Why. Recorded, never interpreted.", WORDS, "meter was read again"),
+    "Limit": query("limit", "How many objects a page may have.", LIMIT, 20),
+    "Cursor": query(
+        "cursor", "A `Next-Cursor` or `Prev-Cursor` that this list gave, with the same filters.", {"type": "string"}
+    ),
+    "ExternalReference": from_field("external_reference"),
+    "Email": from_field("email"),
+    "Phone": from_field("phone"),
+    "Currency": from_field("currency"),
+    "Q": from_field("q"),
+    "CreatedAfter": query("created_after", "Created after this time, in UTC.", TIME, "2026-01-31T09:30:00Z"),
+    "CreatedBefore": query("created_before", "Created before this time, in UTC.", TIME, "2026-02-28T23:59:59Z"),
+    "MetadataFilter": query(
+        "metadata",
+        "Metadata that must be there, as `metadata[key]=value`; may be repeated.",
+        METADATA,
+        {"customer_type": "premium"},
+        style="deepObject",
+        explode=True,
+    ),
+}
+
+HEADERS: dict[str, Schema] = {
+    "Request-Id": {"description": "The request's name, yours or ours.", "schema": REQUEST_ID},
+    "ETag": {"description": "The object's version, for `If-Match` and `If-None-Match`.", "schema": TAG},
+    "Last-Modified": {"description": "When the object last changed.", "schema": HTTP_DATE},
+    "Location": {"description": "Where the new object is.", "schema": {"type": "string", "format": "uri-reference"}},
+    "Idempotent-Replayed": {
+        "description": "`true` where this is the answer that the idempotency key has kept.",
+        "schema": {"const": "true"},
+    },
+    "Next-Cursor": {"description": "Leads to the next page, of older objects.", "schema": CURSOR},
+    "Prev-Cursor": {"description": "Leads to the page before, of newer objects.", "schema": CURSOR},
+    "Link": {"description": "The same pages as links (RFC 8288).", "schema": {"type": "string"}},
+    "Retry-After": {"description": "Seconds to wait before another try.", "schema": COUNT},
+    "RateLimit-Limit": {"description": "Requests that the key may make at once.", "schema": {"type": "number"}},
+    "RateLimit-Remaining": {"description": "Requests that are left of them.", "schema": COUNT},
+    "RateLimit-Reset": {"description": "Seconds until all of them are there again.", "schema": COUNT},
+    "Allow": {"description": "The methods that the path has.", "schema": {"type": "string"}},
+    "WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string", "pattern": "^Bearer"}},
+}
+"""Those of responses."""
+
+RATE_LIMIT = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+"""The headers of every response to a key, where there is a limit."""

@@ -1,0 +1,35 @@
+"""Samples: JSON as people read it, and the command line that sends a request."""
+
+import json
+import shlex
+
+from owed.api.docs.examples import BASE_URL
+from owed.api.docs.operations import Operation
+from owed.api.docs.parts import PARAMETERS
+from owed.api.docs.schemas import JOHN_DOE_SHOWN
+from owed.api.fields import Schema
+from owed.api.messages import JSON
+
+
+def as_text(value: object) -> str:
+    """Write a value as JSON for people."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def body_example(schema: Schema) -> str:
+    """Write the first example of a schema."""
+    return as_text(schema["examples"][0])
+
+
+def curl(path: str, method: str, operation: Operation, schemas: dict[str, Schema]) -> str:
+    """Write the command line that sends a request of this operation."""
+    url = BASE_URL + path.replace("{customer}", JOHN_DOE_SHOWN["external_reference"])
+    lines = ["curl " + url] if method == "GET" else [f"curl -X {method} {url}"]
+    if not operation.is_public:
+        lines.append("-H 'Authorization: Bearer sk_test_…'")
+    if "IdempotencyKey" in operation.parameters:
+        lines.append(f"-H 'Idempotency-Key: {PARAMETERS['IdempotencyKey']['example']}'")
+    if operation.bodies:
+        lines.append(f"-H 'Content-Type: {JSON}'")
+        lines.append("-d " + shlex.quote(body_example(schemas[operation.bodies[JSON]])))
+    return " \\\n  ".join(lines)

@@ -1,0 +1,136 @@
+"""The OpenAPI document: assembled once, of the declarations that validate requests and make the answers."""
+
+from collections.abc import Iterable
+from functools import cache
+
+from owed import __version__
+from owed.api.docs.examples import example
+from owed.api.docs.operations import OPERATIONS, Operation, Success
+from owed.api.docs.parts import HEADERS, PARAMETERS, RATE_LIMIT
+from owed.api.docs.schemas import reference, schemas
+from owed.api.fields import Schema
+from owed.api.messages import PROBLEM_JSON
+from owed.api.problems import CATALOGUE
+from owed.core.outcomes import Code
+
+INTRODUCTION = """\
+Owed keeps what customers owe a merchant.
+
+Send an API key as `Authorization: Bearer <key>`. The key alone decides whose data it is, and whether it is test or live \
+data. Money is an integer in the currency's smallest unit. What is refused is told as problem details (RFC 9457), with a \
+`code` for programs; [the catalogue](/docs/errors) explains each.
+"""
+
+SECURITY: Schema = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A secret API key: `sk_test_…` for test data, `sk_…` for live data. Keep it on your servers.",
+}
+
+ALWAYS_THERE = {401: ("WWW-Authenticate",), 405: ("Allow",), 429: ("Retry-After", *RATE_LIMIT), 503: ("Retry-After",)}
+"""The headers that a refusal with a status always has."""
+
+
+@cache
+def document() -> Schema:
+    """Describe this API in OpenAPI 3.1."""
+    return {
+        "openapi": "3.1.1",
+        "info": {
+            "title": "Owed",
+            "version": __version__,
+            "summary": "Self-hosted billing.",
+            "description": INTRODUCTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"key": []}],
+        "tags": [
+            {"name": "Customers", "description": "People and businesses that can have accounts and bills."},
+            {"name": "Service", "description": "How the service does. These need no key."},
+        ],
+        "paths": paths(),
+        "components": {
+            "schemas": schemas(),
+            "parameters": PARAMETERS,
+            "headers": HEADERS,
+            "responses": {f"Problem{status}": refused(status, codes) for status, codes in statuses(CATALOGUE).items()},
+            "securitySchemes": {"key": SECURITY},
+        },
+    }
+
+
+def paths() -> dict[str, Schema]:
+    """Describe every operation, by path and method."""
+    found: dict[str, Schema] = {}
+    for (path, method), operation in OPERATIONS.items():
+        found.setdefault(path, {})[method.lower()] = described(operation)
+    return found
+
+
+def described(operation: Operation) -> Schema:
+    """Describe one operation."""
+    answers = {str(status): answered(operation, success) for status, success in operation.answers.items()}
+    refusals = {str(status): reference("responses", f"Problem{status}") for status in statuses(operation.problems)}
+    found: Schema = {
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "description": operation.description,
+        "tags": [operation.tag],
+        "parameters": [reference("parameters", name) for name in operation.parameters],
+        "responses": dict(sorted({**answers, **refusals}.items())),
+    }
+    if operation.bodies:
+        content = {media_type: {"schema": reference("schemas", name)} for media_type, name in operation.bodies.items()}
+        found["requestBody"] = {"required": True, "content": content}
+    if operation.is_public:
+        found["security"] = []
+    return found
+
+
+def answered(operation: Operation, success: Success) -> Schema:
+    """Describe an answer that is no problem."""
+    optional = (*success.optional, *(() if operation.is_public else RATE_LIMIT))
+    found: Schema = {
+        "description": success.description,
+        "headers": headers(("Request-Id", *success.headers), optional),
+    }
+    if success.schema:
+        found["content"] = {success.media_type: {"schema": reference("schemas", success.schema)}}
+    if "Location" in success.headers:
+        found["links"] = {"created": {"operationId": "retrieveCustomer", "parameters": {"customer": "$response.body#/id"}}}
+    return found
+
+
+def refused(status: int, codes: list[Code]) -> Schema:
+    """Describe the refusals with a status."""
+    narrowed = {"properties": {"status": {"const": status}, "code": {"enum": [str(code) for code in codes]}}}
+    always = ALWAYS_THERE.get(status, ())
+    optional = () if status == 429 else RATE_LIMIT
+    if status in {404, 409, 412}:
+        optional = ("Idempotent-Replayed", *optional)
+    if status == 409:
+        optional = ("Retry-After", *optional)
+    content = {
+        "schema": {"allOf": [reference("schemas", "Problem"), narrowed]},
+        "examples": {str(code): {"summary": CATALOGUE[code].title, "value": example(code)} for code in codes},
+    }
+    return {
+        "description": " ".join(f"`{code}`: {CATALOGUE[code].meaning}" for code in codes),
+        "headers": headers(("Request-Id", *always), optional),
+        "content": {PROBLEM_JSON: content},
+    }
+
+
+def headers(always: tuple[str, ...], optional: tuple[str, ...]) -> Schema:
+    """Describe the headers of a response."""
+    required = {name: {**HEADERS[name], "required": True} for name in always}
+    return {**required, **{name: reference("headers", name) for name in optional}}
+
+
+def statuses(codes: Iterable[Code]) -> dict[int, list[Code]]:
+    """Sort codes under their statuses."""
+    found: dict[int, list[Code]] = {}
+    for code in codes:
+        found.setdefault(int(CATALOGUE[code].status), []).append(code)
+    return dict(sorted(found.items()))

@@ -1,0 +1,146 @@
+"""The store in memory: the same promises as PostgreSQL's, on dictionaries, for tests and simulation."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import msgspec
+
+from owed.core.state import Name, State
+from owed.engine.store import AnswerKey, Blocked, Conflict, Writing
+from owed.model.answer import KeptAnswer
+from owed.model.attribution import Attribution
+from owed.model.customer import Customer
+from owed.model.event import Event
+from owed.model.transfer import Transfer
+
+LOCK_SECONDS = 0.25
+"""How long a writing waits for an object that somebody else holds, as PostgreSQL's `lock_timeout`."""
+
+KEPT_FOR = timedelta(hours=24)
+
+CustomerKey = tuple[int, str]
+Key = TypeVar("Key")
+Row = TypeVar("Row")
+
+
+class Tables(msgspec.Struct):
+    """What is kept, each row under its unique key."""
+
+    customers: dict[CustomerKey, Customer] = {}
+    references: dict[tuple[int, str], CustomerKey] = {}
+    transfers: dict[tuple[int, str, int], Transfer] = {}
+    events: dict[tuple[int, str, int], Event] = {}
+    attributions: dict[tuple[int, str], Attribution] = {}
+    answers: dict[AnswerKey, tuple[datetime, KeptAnswer]] = {}
+
+
+class HeldInMemory:
+    """A transaction that is open."""
+
+    def __init__(self, state: State, answers: dict[AnswerKey, KeptAnswer], busy: set[AnswerKey]) -> None:
+        self.state = state
+        self.answers = answers
+        self.busy = busy
+        self.writing: Writing | None = None
+
+    async def write(self, writing: Writing) -> None:
+        """Save it all; it counts once the transaction is left."""
+        self.writing = writing
+
+
+class MemoryStore:
+    """A store that forgets all with its process.
+
+    Args:
+        now: Tells the age of kept answers. Where nobody gives one, time stands still and none is forgotten.
+    """
+
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.min.replace(tzinfo=UTC)) -> None:
+        self.tables = Tables()
+        self._now = now
+        self._keys_held: set[AnswerKey] = set()
+        self._locks: dict[CustomerKey, asyncio.Lock] = {}
+
+    async def read(self, names: list[Name]) -> State:
+        """Load the objects as they stand, held by nobody."""
+        await asyncio.sleep(0)
+        return self._state(names)
+
+    async def write(self, writing: Writing) -> None:
+        """Save it all, or nothing and raise."""
+        async with self._holding((after.tenant_id, after.id) for _, after in writing.state.customers.changed()):
+            self._save(writing)
+
+    @asynccontextmanager
+    async def held(self, names: list[Name], keys: list[AnswerKey]) -> AsyncIterator[HeldInMemory]:
+        """Hold keys and objects in a transaction, saved when it is left."""
+        busy = self._keys_held.intersection(keys)
+        ours = set(keys) - busy
+        self._keys_held |= ours
+        try:
+            async with self._holding(key for name in names if (key := self._key(name))):
+                held = HeldInMemory(self._state(names), self._answers(ours), busy)
+                yield held
+                if held.writing is not None:
+                    self._save(held.writing)
+        finally:
+            self._keys_held -= ours
+
+    def kept(self, key: AnswerKey) -> KeptAnswer | None:
+        """Give the answer that a key keeps."""
+        recorded_at, kept = self.tables.answers.get(key, (None, None))
+        return kept if recorded_at and self._now() - recorded_at <= KEPT_FOR else None
+
+    @asynccontextmanager
+    async def _holding(self, customers: Iterable[CustomerKey]) -> AsyncIterator[None]:
+        """Lock customers in the order of their keys, so that two writers never wait for each other."""
+        async with AsyncExitStack() as locked:
+            try:
+                async with asyncio.timeout(LOCK_SECONDS):
+                    await asyncio.sleep(0)
+                    for key in sorted(set(customers)):
+                        await locked.enter_async_context(self._locks.setdefault(key, asyncio.Lock()))
+            except TimeoutError as error:
+                raise Blocked from error
+            yield
+
+    def _key(self, name: Name) -> CustomerKey | None:
+        key = name.tenant_id, name.text
+        return key if key in self.tables.customers else self.tables.references.get(key)
+
+    def _state(self, names: Iterable[Name]) -> State:
+        return State(self.tables.customers[key] for name in names if (key := self._key(name)))
+
+    def _answers(self, keys: Iterable[AnswerKey]) -> dict[AnswerKey, KeptAnswer]:
+        return {key: kept for key in keys if (kept := self.kept(key))}
+
+    def _save(self, writing: Writing) -> None:
+        """Check everything first, then keep everything."""
+        state, tables, now = writing.state, self.tables, self._now()
+        changed, created = list(state.customers.changed()), state.customers.created()
+        if any(tables.customers[before.tenant_id, before.id].version != before.version for before, _ in changed):
+            raise Conflict
+        if any(self.kept(key) for key in writing.answers):
+            raise Conflict
+        references = {(new.tenant_id, new.external_reference): (new.tenant_id, new.id) for new in created}
+        transfers = {(row.tenant_id, row.obligation_id, row.version): row for row in state.transfers}
+        events = {(row.tenant_id, row.object_id, row.sequence): row for row in state.events}
+        attributions = {(row.tenant_id, row.id): row for row in state.attributions}
+        refuse_taken(tables.references, references)
+        refuse_taken(tables.transfers, transfers)
+        refuse_taken(tables.events, events)
+        tables.customers.update({(row.tenant_id, row.id): row for row in (*created, *(after for _, after in changed))})
+        tables.references.update(references)
+        tables.transfers.update(transfers)
+        tables.events.update(events)
+        tables.attributions.update(attributions)
+        tables.answers.update({key: (now, kept) for key, kept in writing.answers.items()})
+
+
+def refuse_taken(table: Mapping[Key, Row], rows: Mapping[Key, Row]) -> None:
+    """Refuse rows whose unique key is there already."""
+    if not table.keys().isdisjoint(rows):
+        raise Conflict

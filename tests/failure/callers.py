@@ -1,0 +1,185 @@
+"""Callers as a merchant's own programs should be: each write has a key, and is sent again until its outcome is told."""
+
+import json
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException
+from itertools import count
+from typing import Final
+
+from tests.contract.client import JSON, Answer, Client, Json
+
+PATIENCE: Final = 60.0
+"""Seconds in which every write must have been told its outcome, whatever was killed meanwhile."""
+
+LARGEST: Final = 2**53 - 1
+HOT: Final = 3
+CUSTOMERS: Final = "/billing/customers"
+DEFINITE: Final = {200, 201, 404, 409}
+
+
+@dataclass(frozen=True)
+class Write:
+    """A write with its key, as it is sent however often."""
+
+    key: str
+    method: str
+    path: str
+    body: bytes
+
+    @property
+    def fields(self) -> Json:
+        fields: Json = json.loads(self.body)
+        return fields
+
+
+@dataclass(frozen=True)
+class Told:
+    """A write, and the outcome that was told."""
+
+    write: Write
+    status: int
+    body: bytes
+    headers: dict[str, str | None]
+
+    @classmethod
+    def of(cls, write: Write, answer: Answer) -> "Told":
+        kept = {name: answer.headers.get(name) for name in ("Content-Type", "Location", "ETag", "Last-Modified")}
+        return cls(write, answer.status, answer.body, kept)
+
+    @property
+    def is_done(self) -> bool:
+        return self.status < 300
+
+
+class Field:
+    """What the callers of one API key have in common: the customers that they know of, and what they were told."""
+
+    def __init__(self, port: int, api_key: str, seed: str) -> None:
+        self.port = port
+        self.api_key = api_key
+        self.seed = seed
+        self.told: list[Told] = []
+        self.faults: list[str] = []
+        self.customers: list[str] = []
+        self.stopping = threading.Event()
+        self.news = threading.Condition()
+        self._contested = count()
+        self._keys = count()
+
+    def new_key(self) -> str:
+        return f"{self.seed}-{next(self._keys)}"
+
+    def contested_reference(self) -> str:
+        """Give a reference that about four callers will be given, and one can have."""
+        return f"contested-{next(self._contested) // 4}"
+
+    def note(self, told: Told) -> None:
+        """Keep what a caller was told, and wake whoever waits for progress."""
+        with self.news:
+            self.told.append(told)
+            if told.status == 201:
+                self.customers.append(json.loads(told.body)["id"])
+            self.news.notify_all()
+
+    def wait_for(self, more: int, seconds: float) -> bool:
+        """Wait until so many more writes were told their outcome, and say whether they were."""
+        with self.news:
+            wanted = len(self.told) + more
+            return self.news.wait_for(lambda: len(self.told) >= wanted or bool(self.faults), seconds)
+
+
+class Caller(threading.Thread):
+    """One caller: create, set a balance, look, and never give up on a key."""
+
+    def __init__(self, field: Field, number: int) -> None:
+        super().__init__(name=f"caller-{field.seed}-{number}")
+        self.field = field
+        self.random = random.Random(f"{field.seed}/{number}")
+        self.client = Client(field.port, field.api_key, timeout=4)
+
+    def run(self) -> None:
+        try:
+            while not self.field.stopping.wait(self.random.uniform(0, 0.04)):
+                self._perform(self._next_write())
+        except AssertionError as fault:
+            with self.field.news:
+                self.field.faults.append(str(fault))
+                self.field.news.notify_all()
+        finally:
+            self.client.close()
+
+    def _perform(self, write: Write) -> None:
+        told = Told.of(write, persist(self.client, write, self.random))
+        self.field.note(told)
+        if told.status == 201 and self.random.random() < 0.2:
+            self._look_at(json.loads(told.body)["id"])
+
+    def _look_at(self, customer: str) -> None:
+        """See at once what was acknowledged, whichever worker is asked."""
+        try:
+            answer = self.client.get(f"{CUSTOMERS}/{customer}")
+        except (OSError, HTTPException):
+            self.client.close()
+            return
+        assert answer.status in {200, 503}, f"{customer} was acknowledged, and then {answer.status}: {answer.body!r}"
+
+    def _next_write(self) -> Write:
+        key, dice = self.field.new_key(), self.random.random()
+        balance = self.random.randint(-LARGEST, LARGEST)
+        fields: Json = {"currency": "ZAR", "balance": balance, "metadata": {"key": key}}
+        customers = self.field.customers
+        if dice < 0.35 or len(customers) <= HOT:
+            return self._write(key, "POST", CUSTOMERS, fields | {"external_reference": f"own-{key}"})
+        if dice < 0.5:
+            return self._write(key, "POST", CUSTOMERS, fields | {"external_reference": self.field.contested_reference()})
+        if dice < 0.52:
+            return self._write(key, "PATCH", f"{CUSTOMERS}/nobody-{key}", fields)
+        customer = customers[self.random.randrange(HOT if dice < 0.8 else len(customers))]
+        return self._write(key, "PATCH", f"{CUSTOMERS}/{customer}", fields)
+
+    def _write(self, key: str, method: str, path: str, fields: Json) -> Write:
+        return Write(key, method, path, json.dumps(fields).encode())
+
+
+def persist(client: Client, write: Write, random: random.Random) -> Answer:
+    """Send a write until its outcome is told."""
+    headers = {"Content-Type": JSON, "Idempotency-Key": write.key, "Owed-Actor": "caller", "Owed-Reason": write.key}
+    deadline = time.monotonic() + PATIENCE
+    last: object = None
+    while time.monotonic() < deadline:
+        try:
+            answer = client.send(write.method, write.path, write.body, headers)
+        except (OSError, HTTPException) as error:
+            last = error
+            client.close()
+        else:
+            last = answer
+            if answer.status in DEFINITE and not is_in_use(answer):
+                return answer
+            assert answer.status == 503 or is_in_use(answer), f"{write.key} got {answer.status}: {answer.body!r}"
+        time.sleep(random.uniform(0.01, 0.2))  # what a decent client does before it tries again
+    raise AssertionError(f"{write.key} was never told its outcome in {PATIENCE:.0f} s; last: {last!r}")
+
+
+def is_in_use(answer: Answer) -> bool:
+    return answer.status == 409 and answer.code == "idempotency_key_in_use"
+
+
+@contextmanager
+def calling(fields: list[Field], callers_each: int) -> Iterator[None]:
+    """Have callers at work; at the end each finishes the write that it is at."""
+    callers = [Caller(field, number) for field in fields for number in range(callers_each)]
+    for caller in callers:
+        caller.start()
+    try:
+        yield
+    finally:
+        for field in fields:
+            field.stopping.set()
+        for caller in callers:
+            caller.join()

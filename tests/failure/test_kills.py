@@ -1,0 +1,93 @@
+"""Whatever is killed, at whatever moment: each key one effect, each acknowledged write there, each balance its transfers.
+
+`OWED_KILLS` says how many kills there are in all, 20 to a round; `OWED_SEED` repeats a round that failed.
+"""
+
+import os
+import random
+import secrets
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from tests.contract.client import Client
+from tests.contract.service import Database, dsn_of
+from tests.failure.audit import Books, faults
+from tests.failure.callers import Field, Told, calling, persist
+from tests.failure.stand import Stand, wait_until
+from tests.failure.strikes import DECK
+
+KILLS = int(os.environ.get("OWED_KILLS", len(DECK)))
+ROUNDS = -(-KILLS // len(DECK))
+CALLERS_EACH = 8
+RECOVERED_WITHIN = 30.0
+SHOWN = 20
+
+
+@pytest.mark.parametrize("number", range(1, ROUNDS + 1))
+def test_each_key_has_one_effect_whatever_is_killed(stand: Stand, number: int) -> None:
+    seed = os.environ.get("OWED_SEED") or f"{number}-{secrets.token_hex(4)}"
+    story = [f"OWED_SEED={seed} repeats this round"]
+    with told_on_failure(stand, story):
+        merchant = stand.service.merchant(seed)
+        fields = [Field(stand.port, merchant.keys[kind], f"{kind}-{seed}") for kind in ("sk_test", "sk")]
+        with calling(fields, CALLERS_EACH):
+            strike_and_recover(stand, fields, random.Random(seed), story)
+        assert [fault for field in fields for fault in field.faults] == []
+        wait_until(lambda: len(stand.workers()) == stand.workers_wanted, "all workers are back")
+        for field, mode in zip(fields, ("test", "live"), strict=True):
+            assert list(unlike_at_first(field))[:SHOWN] == []
+            assert list(faults(books_of(stand, merchant.id, mode), field.told))[:SHOWN] == []
+
+
+def strike_and_recover(stand: Stand, fields: list[Field], dice: random.Random, story: list[str]) -> None:
+    """Deal the whole deck, each blow once the callers are at work again; every fourth one sooner."""
+    begun = time.monotonic()
+    for strike in dice.sample(DECK, len(DECK)):
+        story.append(f"{time.monotonic() - begun:6.1f} s, {len(fields[0].told):5} told: {strike.__name__}")
+        strike(stand, dice)
+        if dice.random() < 0.25:
+            time.sleep(dice.uniform(0, 0.5))
+            continue
+        for field in fields:
+            recovered = field.wait_for(dice.randint(1, 60), RECOVERED_WITHIN)
+            assert stand.is_serving(), f"owed serve ended after {strike.__name__}"
+            assert recovered, f"no recovery within {RECOVERED_WITHIN:.0f} s of {strike.__name__}"
+            assert not field.faults, field.faults
+
+
+def unlike_at_first(field: Field) -> Iterator[str]:
+    """Ask every key again, and yield those that do not tell the same, byte for byte."""
+    client = Client(field.port, field.api_key)
+
+    def again(told: Told) -> str | None:
+        answer = persist(client, told.write, random.Random())
+        if Told.of(told.write, answer) == told and answer.headers.get("Idempotent-Replayed") == "true":
+            return None
+        return f"key {told.write.key}: first {told}, then {answer.status} {answer.body!r} {answer.headers.items()}"
+
+    with ThreadPoolExecutor(8) as pool:
+        yield from filter(None, pool.map(again, field.told))
+    client.close()
+
+
+def books_of(stand: Stand, merchant_id: str, mode: str) -> Books:
+    database = Database(dsn_of(stand.service))
+    try:
+        of_mode = "SELECT id FROM tenant WHERE merchant_id = $1 AND mode = $2"
+        return Books(database, database.value(of_mode, merchant_id, mode))
+    finally:
+        database.close()
+
+
+@contextmanager
+def told_on_failure(stand: Stand, story: list[str]) -> Iterator[None]:
+    """Add what happened, and what the service said of it, to the failure if there is one."""
+    try:
+        yield
+    except BaseException as failure:
+        failure.add_note("\n".join([*story, *stand.complaints()]))
+        raise
