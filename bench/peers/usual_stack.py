@@ -1,5 +1,7 @@
 """The usual stack: FastAPI, pydantic, the SQLAlchemy ORM and asyncpg, written as people write it."""
 
+# ruff: noqa: PLR0917, RUF012  (it reads as people write such services)
+
 import hashlib
 import os
 from collections.abc import AsyncIterator

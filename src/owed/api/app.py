@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import random
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from owed.api.service import Service
 from owed.database.pool import Pool
 from owed.engine.clock import BatchStamp, Clock
 from owed.engine.engine import Engine
+from owed.engine.store import Unavailable
 from owed.model.identifiers import IdSource
 from owed.settings import Settings
 from owed.store.lists import Lists
@@ -29,6 +31,12 @@ from owed.store.secrets import read_secret
 
 COLLECT_AFTER = (20_000, 20, 50)
 """Allocations before a garbage collection, by generation. Few of ours are cyclic; the usual 700 cost a tenth of the time."""
+
+
+RETRY_START = 0.25
+"""Seconds between two attempts to reach the database at the start."""
+
+logger = logging.getLogger("owed")
 
 
 class App:
@@ -58,7 +66,7 @@ class App:
 
     async def _start(self) -> None:
         logs.configure(self._settings.log)
-        self._service = await assemble(self._settings)
+        self._service = await assemble_when_possible(self._settings)
         self._edge = Edge(self._service, self._log)
         await self._service.access.start()
         self._maintenance = asyncio.create_task(prune_for_ever(self._service.pool))
@@ -76,6 +84,16 @@ class App:
         await self._service.access.close()
         await self._service.pool.close()
         self._log.write()
+
+
+async def assemble_when_possible(settings: Settings) -> Service:
+    """Put the parts together as soon as the database can be reached: a worker may be replaced while it restarts."""
+    while True:
+        try:
+            return await assemble(settings)
+        except Unavailable as error:
+            logger.warning("the database cannot be reached yet: %s", error)
+            await asyncio.sleep(RETRY_START)
 
 
 async def assemble(settings: Settings) -> Service:

@@ -38,6 +38,10 @@ SESSION = {
 }
 
 
+CONFUSED = (asyncpg.InternalClientError, asyncpg.InterfaceError)
+"""The driver no longer knows where the connection stands, as when the server has said goodbye while it was idle."""
+
+
 class Connection:
     """A connection, with its prepared statements, and what it takes to find out whether its backend still runs."""
 
@@ -49,11 +53,23 @@ class Connection:
 
     async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         """Run a statement, prepared at its first use, and give its rows."""
-        statement = self._prepared.get(sql)
-        if statement is None:
-            statement = self._prepared[sql] = await self.raw.prepare(sql)
-        rows: list[asyncpg.Record] = await statement.fetch(*values)
+        try:
+            statement = self._prepared.get(sql)
+            if statement is None:
+                statement = self._prepared[sql] = await self.raw.prepare(sql)
+            rows: list[asyncpg.Record] = await statement.fetch(*values)
+        except CONFUSED:
+            self.raw.terminate()
+            raise
         return rows
+
+    async def execute(self, command: str) -> None:
+        """Run a command that has neither values nor rows, such as BEGIN."""
+        try:
+            await self.raw.execute(command)
+        except CONFUSED:
+            self.raw.terminate()
+            raise
 
 
 class Pool:

@@ -8,7 +8,7 @@ import asyncpg
 
 from owed.engine.store import Blocked, Conflict, Rejected, Unavailable
 
-LOST = (asyncpg.InterfaceError, OSError, TimeoutError)
+LOST = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 """The connection is gone, or never was."""
 
 CONFLICTS = {"40001", "40P01", "23505"}  # stale, deadlock, a key that is taken

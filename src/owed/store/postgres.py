@@ -80,7 +80,7 @@ class PostgresStore:
                 await held.hold(names, keys)
                 yield held
                 async with self._certain(connection, held.writing):
-                    await connection.raw.execute("COMMIT")
+                    await connection.execute("COMMIT")
 
     @asynccontextmanager
     async def _certain(self, connection: Connection, writing: Writing | None) -> AsyncIterator[None]:
@@ -105,13 +105,13 @@ class PostgresStore:
 @asynccontextmanager
 async def transaction(connection: Connection) -> AsyncIterator[None]:
     """Begin a transaction; whoever leaves without a commit rolls it back."""
-    await connection.raw.execute("BEGIN")
+    await connection.execute("BEGIN")
     try:
         yield
     finally:
         if not connection.raw.is_closed() and connection.raw.is_in_transaction():
             with suppress(*LOST):
-                await connection.raw.execute("ROLLBACK")
+                await connection.execute("ROLLBACK")
 
 
 async def save(connection: Connection, writing: Writing) -> None:
