@@ -213,6 +213,8 @@ def test_a_cursor_is_authenticated(lister: Client) -> None:
     for place in range(len(cursor)):
         changed = cursor[:place] + ("A" if cursor[place] != "A" else "B") + cursor[place + 1 :]
         refused(tagged(lister, cursor=changed), "query: cursor")
+    for last in set(string.ascii_letters + string.digits + "-_=") - {cursor[-1]}:
+        refused(tagged(lister, cursor=cursor[:-1] + last), "query: cursor")
     for changed in (
         "",
         "x",

@@ -53,14 +53,20 @@ class SeededStamp:
 
 
 def create(
-    external_reference: str = "UCR1", *, tenant: int = 1, actor: Actor = KEY, faults: tuple[Fault, ...] = (), **members: Any
+    external_reference: str = "UCR1",
+    *,
+    tenant: int = 1,
+    actor: Actor = KEY,
+    faults: tuple[Fault, ...] = (),
+    **members: Any,
 ) -> CreateCustomer:
     given = CustomerMembers(external_reference=external_reference, **members)
     return CreateCustomer(tenant, actor, given, DEFAULT_RULES, faults)
 
 
 def update(
-    name: str = "UCR1",
+    customer: str = "UCR1",
+    /,
     *,
     tenant: int = 1,
     actor: Actor = KEY,
@@ -68,7 +74,7 @@ def update(
     faults: tuple[Fault, ...] = (),
     **members: Any,
 ) -> UpdateCustomer:
-    return UpdateCustomer(tenant, actor, name, CustomerMembers(**members), if_match, faults)
+    return UpdateCustomer(tenant, actor, customer, CustomerMembers(**members), if_match, faults)
 
 
 class Books:

@@ -11,7 +11,7 @@ from owed.model.payment_rules import DEFAULT_RULES
 from owed.model.transfer import Cause
 from tests.core.samples import JANE, KEY, NOW, RULES, SECOND, Books, create, update
 
-FULL = {
+FULL: dict[str, Any] = {
     "name": "John Doe",
     "email": "john@example.com",
     "phone": "+27821234567",

@@ -1,6 +1,7 @@
 """What holds after any history of one customer, whatever its merchant sends and whatever its clock does."""
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -49,8 +50,7 @@ class History:
         return self.lived[-1]
 
     def changes(self) -> list[tuple[Customer, Customer]]:
-        pairs = zip(self.lived, self.lived[1:], strict=False)
-        return [(before, after) for before, after in pairs if before != after]
+        return [(before, after) for before, after in pairwise(self.lived) if before != after]
 
 
 @given(histories)

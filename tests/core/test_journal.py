@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -29,7 +30,7 @@ def test_transfers_of_one_obligation_are_recorded_one_after_the_other(times: lis
         books.done(update(balance=balance))
 
     recorded = [transfer.recorded_at for transfer in books.state.transfers]
-    assert all(later - earlier >= MICROSECOND for earlier, later in zip(recorded, recorded[1:], strict=False))
+    assert all(later - earlier >= MICROSECOND for earlier, later in pairwise(recorded))
     assert all(at >= now for at, now in zip(recorded, times, strict=True))
 
 

@@ -13,7 +13,9 @@ RECEIVABLE, EQUITY, REPLACEMENT = (
 
 
 def three_transfers() -> list[Transfer]:
-    return Books(create(actor=JANE, currency="ZAR", balance=100), update(balance=40), update(balance=-5)).state.transfers
+    return Books(
+        create(actor=JANE, currency="ZAR", balance=100), update(balance=40), update(balance=-5)
+    ).state.transfers
 
 
 @pytest.mark.parametrize(

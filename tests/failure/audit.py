@@ -15,7 +15,7 @@ from owed.model.transfer import Cause, LedgerAccount, Transfer
 from owed.store.customers import from_row
 from tests.contract.client import Json
 from tests.contract.service import Database
-from tests.failure.callers import Told
+from tests.failure.callers import Field, Hasty, Told
 
 Row = asyncpg.Record
 
@@ -41,10 +41,11 @@ class Books:
         self.terms = grouped(rows("search_term", "object_id, term"), lambda row: row["object_id"])
 
 
-def faults(books: Books, told: list[Told]) -> Iterator[str]:
+def faults(books: Books, field: Field) -> Iterator[str]:
     """Yield all that is wrong with the books; nothing means that every promise was kept."""
-    yield from faults_of_keys(books, told)
-    yield from faults_of_origin(books, told)
+    yield from faults_of_keys(books, field.told)
+    yield from faults_of_hasty_writes(books, field.hasty)
+    yield from faults_of_origin(books, field)
     for customer in books.customers.values():
         for fault in faults_of_customer(books, customer):
             yield f"customer {customer.id}: {fault}"
@@ -52,12 +53,16 @@ def faults(books: Books, told: list[Told]) -> Iterator[str]:
 
 def faults_of_keys(books: Books, told: list[Told]) -> Iterator[str]:
     """Each key has the answer that was told, and exactly one effect, or none where it was refused."""
+    references = {customer.external_reference for customer in books.customers.values()}
     for each in told:
         answer = books.answers.get(each.write.key)
         if answer is None:
             yield f"key {each.write.key}: was answered {each.status}, and keeps no answer"
         elif (answer["status"], answer["body"]) != (each.status, each.body):
-            yield f"key {each.write.key}: keeps {answer['status']} {answer['body']!r}, but told {each.status} {each.body!r}"
+            kept = (answer["status"], answer["body"])
+            yield f"key {each.write.key}: keeps {kept}, but told {each.status} {each.body!r}"
+        if each.status == 409 and each.write.fields["external_reference"] not in references:
+            yield f"key {each.write.key}: was told of a conflict with nothing"
         for fault in faults_of_effect(books, each):
             yield f"key {each.write.key} ({each.write.method}, {each.status}): {fault}"
 
@@ -76,19 +81,28 @@ def faults_of_effect(books: Books, told: Told) -> Iterator[str]:
             yield f"its transfer ends at {transfers[0]['total_after']}"
 
 
-def faults_of_origin(books: Books, told: list[Told]) -> Iterator[str]:
-    """Nothing is there that nobody asked for, or that nobody was told of."""
-    keys = {each.write.key for each in told}
-    created = {json.loads(each.body)["id"] for each in told if each.status == 201}
-    for name, found, expected in (
-        ("answers", books.answers.keys(), keys),
-        ("events", books.events_of_key.keys(), {each.write.key for each in told if each.is_done}),
-        ("customers", books.customers.keys(), created),
-        ("transfers", books.transfers.keys(), created),
-        ("histories", books.events.keys(), created),
+def faults_of_hasty_writes(books: Books, hasty: list[Hasty]) -> Iterator[str]:
+    """A write that was sent once, without a key, has the effects that were told of it."""
+    for each in hasty:
+        effects = len(books.events_of_key.get(each.write.key, []))
+        if effects not in each.effects:
+            yield f"{each.write.key}, sent once without a key: has {effects} effects, of {each.effects}"
+
+
+def faults_of_origin(books: Books, field: Field) -> Iterator[str]:
+    """Nothing is there that nobody asked for, and no part without its whole."""
+    asked = {each.write.key for each in field.told}
+    done = {each.write.key for each in field.told if each.is_done} | {each.write.key for each in field.hasty}
+    for name, strange in (
+        ("answers", books.answers.keys() - asked),
+        ("events", books.events_of_key.keys() - done),
+        ("attributions", books.attributions.keys() ^ books.events_of_key.keys()),
+        ("transfers", books.transfers.keys() ^ books.customers.keys()),
+        ("histories", books.events.keys() ^ books.customers.keys()),
+        ("search terms", books.terms.keys() ^ books.customers.keys()),
     ):
-        if found != expected:
-            yield f"{name} of no known origin: {found - expected}; missing: {expected - found}"
+        if strange:
+            yield f"{name} of no known origin, or without their other half: {strange}"
 
 
 def faults_of_customer(books: Books, customer: Customer) -> Iterator[str]:

@@ -20,6 +20,8 @@ LARGEST: Final = 2**53 - 1
 HOT: Final = 3
 CUSTOMERS: Final = "/billing/customers"
 DEFINITE: Final = {200, 201, 404, 409}
+HEADERS: Final = {"Content-Type": JSON, "Owed-Actor": "caller"}
+NOT_DONE, DONE, UNKNOWN = range(1), range(1, 2), range(2)
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,18 @@ class Told:
         return self.status < 300
 
 
+@dataclass(frozen=True)
+class Hasty:
+    """A write that was sent once, without a key.
+
+    Attributes:
+        effects: How many effects it may have, by what was told of it.
+    """
+
+    write: Write
+    effects: range
+
+
 class Field:
     """What the callers of one API key have in common: the customers that they know of, and what they were told."""
 
@@ -64,6 +78,7 @@ class Field:
         self.api_key = api_key
         self.seed = seed
         self.told: list[Told] = []
+        self.hasty: list[Hasty] = []
         self.faults: list[str] = []
         self.customers: list[str] = []
         self.stopping = threading.Event()
@@ -105,7 +120,10 @@ class Caller(threading.Thread):
     def run(self) -> None:
         try:
             while not self.field.stopping.wait(self.random.uniform(0, 0.04)):
-                self._perform(self._next_write())
+                if self.random.random() < 0.1:
+                    self._send_once(self._next_write())
+                else:
+                    self._perform(self._next_write())
         except AssertionError as fault:
             with self.field.news:
                 self.field.faults.append(str(fault))
@@ -118,6 +136,16 @@ class Caller(threading.Thread):
         self.field.note(told)
         if told.status == 201 and self.random.random() < 0.2:
             self._look_at(json.loads(told.body)["id"])
+
+    def _send_once(self, write: Write) -> None:
+        """Send a write without a key, and leave it at what is told, if anything is."""
+        try:
+            answer = send(self.client, write)
+        except (OSError, HTTPException):
+            self.client.close()
+            self.field.hasty.append(Hasty(write, UNKNOWN))
+        else:
+            self.field.hasty.append(Hasty(write, effects_told(write, answer)))
 
     def _look_at(self, customer: str) -> None:
         """See at once what was acknowledged, whichever worker is asked."""
@@ -134,9 +162,10 @@ class Caller(threading.Thread):
         fields: Json = {"currency": "ZAR", "balance": balance, "metadata": {"key": key}}
         customers = self.field.customers
         if dice < 0.35 or len(customers) <= HOT:
-            return self._write(key, "POST", CUSTOMERS, fields | {"external_reference": f"own-{key}"})
+            return self._write(key, "POST", CUSTOMERS, {"external_reference": f"own-{key}"} | fields)
         if dice < 0.5:
-            return self._write(key, "POST", CUSTOMERS, fields | {"external_reference": self.field.contested_reference()})
+            contested = self.field.contested_reference()
+            return self._write(key, "POST", CUSTOMERS, {"external_reference": contested} | fields)
         if dice < 0.52:
             return self._write(key, "PATCH", f"{CUSTOMERS}/nobody-{key}", fields)
         customer = customers[self.random.randrange(HOT if dice < 0.8 else len(customers))]
@@ -146,14 +175,25 @@ class Caller(threading.Thread):
         return Write(key, method, path, json.dumps(fields).encode())
 
 
+def send(client: Client, write: Write, **headers: str) -> Answer:
+    return client.send(write.method, write.path, write.body, HEADERS | {"Owed-Reason": write.key} | headers)
+
+
+def effects_told(write: Write, answer: Answer) -> range:
+    """Tell from an answer how many effects a write may have that was sent once."""
+    if answer.status < 300:
+        return DONE
+    assert answer.status in DEFINITE | {503}, f"{write.key} got {answer.status}: {answer.body!r}"
+    return UNKNOWN if "outcome is unknown" in answer.json()["detail"] else NOT_DONE
+
+
 def persist(client: Client, write: Write, random: random.Random) -> Answer:
     """Send a write until its outcome is told."""
-    headers = {"Content-Type": JSON, "Idempotency-Key": write.key, "Owed-Actor": "caller", "Owed-Reason": write.key}
     deadline = time.monotonic() + PATIENCE
     last: object = None
     while time.monotonic() < deadline:
         try:
-            answer = client.send(write.method, write.path, write.body, headers)
+            answer = send(client, write, **{"Idempotency-Key": write.key})
         except (OSError, HTTPException) as error:
             last = error
             client.close()

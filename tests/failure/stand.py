@@ -90,7 +90,7 @@ class Stand:
         log = self.data_dir.parent / "serve.log"
         command = [sys.executable, "-m", "owed", "serve", "--port", str(self.port), "--data-dir", str(self.data_dir)]
         with log.open("ab") as output:
-            process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT, process_group=0)
         service = Service(self.port, self.data_dir, environment, process, log)
         service._wait_until_ready()
         return service

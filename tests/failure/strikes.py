@@ -69,16 +69,19 @@ def kill_everything(stand: Stand, _dice: random.Random) -> None:
     stand.start()
 
 
-DECK: tuple[Strike, ...] = (
-    *(kill_a_worker,) * 5,
-    *(kill_a_backend,) * 4,
-    *(kill_postgresql,) * 3,
+KILLS: tuple[Strike, ...] = (
+    *(kill_a_worker,) * 6,
+    *(kill_a_backend,) * 5,
+    *(kill_postgresql,) * 4,
     *(kill_a_worker_and_postgresql,) * 2,
-    *(stop_a_worker_briefly,) * 1,
-    *(stop_a_worker_for_long,) * 1,
-    *(stop_a_backend,) * 2,
     kill_the_parent,
-    kill_everything,
+    *(kill_everything,) * 2,
+)
+DECK: tuple[Strike, ...] = (
+    *KILLS,
+    *(stop_a_worker_briefly,) * 2,
+    stop_a_worker_for_long,
+    *(stop_a_backend,) * 2,
 )
 
 

@@ -1,31 +1,38 @@
-"""Metrics for Prometheus, counted in plain numbers: in the hot path a request has a microsecond for them."""
+"""Metrics, counted in plain numbers: in the hot path a request has a microsecond for them."""
 
+import os
 from bisect import bisect_left
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from time import time
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.metrics_core import Metric
+import msgspec
+import psutil
 
 from owed.store.failures import errors_seen
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
+Gauge = tuple[str, str]
+"""A name and what it means."""
 
-class Histogram:
-    """Counts observations in buckets."""
 
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.total = 0.0
+class Histogram(msgspec.Struct):
+    """Counts observations, in buckets and in sum."""
+
+    bounds: tuple[float, ...]
+    counts: list[int]
+    total: float = 0.0
 
     def observe(self, value: float) -> None:
         """Count one observation."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
+
+    def add(self, other: "Histogram") -> None:
+        """Count the observations of another."""
+        self.counts = [ours + theirs for ours, theirs in zip(self.counts, other.counts, strict=True)]
+        self.total += other.total
 
     def buckets(self) -> list[tuple[str, float]]:
         """Give the cumulative counts, as Prometheus takes them."""
@@ -36,45 +43,93 @@ class Histogram:
         return found
 
 
+def histogram(bounds: tuple[float, ...]) -> Histogram:
+    """Make a histogram that has counted nothing."""
+    return Histogram(bounds, [0] * (len(bounds) + 1))
+
+
+class Counts(msgspec.Struct):
+    """What has been counted, and never gets less.
+
+    Attributes:
+        requests: By route, method and status.
+        seconds: To answer, by route and method.
+        batches: How many requests went to the database together, by kind.
+        errors: Of the database, by SQLSTATE.
+        cpu_seconds: That the processes have used.
+    """
+
+    requests: dict[tuple[str, str, int], int] = {}
+    seconds: dict[tuple[str, str], Histogram] = {}
+    batches: dict[str, Histogram] = {}
+    errors: dict[str, int] = {}
+    cpu_seconds: float = 0.0
+
+    def add(self, other: "Counts") -> None:
+        """Count what another has counted too."""
+        for request, count in other.requests.items():
+            self.requests[request] = self.requests.get(request, 0) + count
+        for sqlstate, count in other.errors.items():
+            self.errors[sqlstate] = self.errors.get(sqlstate, 0) + count
+        for route, seconds in other.seconds.items():
+            self.seconds.setdefault(route, histogram(SECONDS)).add(seconds)
+        for kind, sizes in other.batches.items():
+            self.batches.setdefault(kind, histogram(SIZES)).add(sizes)
+        self.cpu_seconds += other.cpu_seconds
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """What one worker tells the others.
+
+    Attributes:
+        gauges: What stands at the moment, by name and meaning.
+    """
+
+    pid: int
+    counts: Counts
+    gauges: dict[Gauge, float]
+
+
 class Metrics:
-    """What one worker has counted."""
+    """What this worker counts."""
 
     def __init__(self) -> None:
-        self.requests: Counter[tuple[str, str, int]] = Counter()
-        self.seconds: defaultdict[tuple[str, str], Histogram] = defaultdict(lambda: Histogram(SECONDS))
-        self.batches: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(SIZES))
-        self.gauges: dict[tuple[str, str], Callable[[], float]] = {}
+        self.inherited = Counts()
+        """What a worker had counted whose place this one takes."""
+        self.gauges: dict[Gauge, Callable[[], float]] = {}
+        self._counts = Counts(batches={"read": histogram(SIZES), "write": histogram(SIZES)})
+        self._process = psutil.Process()
+        self._gauge_process()
+
+    @property
+    def batches(self) -> dict[str, Histogram]:
+        """Give the histograms of batch sizes, by kind."""
+        return self._counts.batches
 
     def note_request(self, route: str, method: str, status: int, taken: float) -> None:
         """Count a request and the seconds that it took."""
-        self.requests[route, method, status] += 1
-        self.seconds[route, method].observe(taken)
+        counts = self._counts
+        request = (route, method, status)
+        counts.requests[request] = counts.requests.get(request, 0) + 1
+        seconds = counts.seconds.get((route, method))
+        if seconds is None:
+            seconds = counts.seconds[route, method] = histogram(SECONDS)
+        seconds.observe(taken)
 
-    def exposition(self) -> bytes:
-        """Write it all as Prometheus reads it."""
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(self)
-        return generate_latest(registry)
+    def snapshot(self) -> Snapshot:
+        """Give what stands now."""
+        self._counts.errors = dict(errors_seen)
+        self._counts.cpu_seconds = sum(self._process.cpu_times()[:2])
+        counts = Counts()
+        counts.add(self.inherited)
+        counts.add(self._counts)
+        return Snapshot(os.getpid(), counts, {gauge: read() for gauge, read in self.gauges.items()})
 
-    def collect(self) -> Iterator[Metric]:
-        """Yield each family of metrics."""
-        requests = CounterMetricFamily(
-            "owed_requests", "Requests, by route, method and status.", labels=["route", "method", "status"]
+    def _gauge_process(self) -> None:
+        started = self._process.create_time()
+        self.gauges["owed_workers", "Worker processes."] = lambda: 1
+        self.gauges["owed_worker_seconds", "Seconds since the workers started, summed."] = lambda: time() - started
+        self.gauges["process_resident_memory_bytes", "Resident memory, of all workers."] = (
+            lambda: self._process.memory_info().rss
         )
-        for (route, method, status), count in self.requests.items():
-            requests.add_metric([route, method, str(status)], count)
-        yield requests
-        seconds = HistogramMetricFamily("owed_request_seconds", "Time to answer.", labels=["route", "method"])
-        for labels, histogram in self.seconds.items():
-            seconds.add_metric(list(labels), histogram.buckets(), histogram.total)
-        yield seconds
-        sizes = HistogramMetricFamily("owed_batch_size", "Requests that went to the database together.", labels=["kind"])
-        for kind, histogram in self.batches.items():
-            sizes.add_metric([kind], histogram.buckets(), histogram.total)
-        yield sizes
-        errors = CounterMetricFamily("owed_database_errors", "Errors of the database, by SQLSTATE.", labels=["sqlstate"])
-        for sqlstate, count in errors_seen.items():
-            errors.add_metric([sqlstate], count)
-        yield errors
-        for (name, meaning), read in self.gauges.items():
-            yield GaugeMetricFamily(name, meaning, value=read())
+        self.gauges["process_open_fds", "Open file descriptors, of all workers."] = lambda: self._process.num_fds()

@@ -16,9 +16,9 @@ from owed.core.outcomes import Code
 INTRODUCTION = """\
 Owed keeps what customers owe a merchant.
 
-Send an API key as `Authorization: Bearer <key>`. The key alone decides whose data it is, and whether it is test or live \
-data. Money is an integer in the currency's smallest unit. What is refused is told as problem details (RFC 9457), with a \
-`code` for programs; [the catalogue](/docs/errors) explains each.
+Send an API key as `Authorization: Bearer <key>`. The key alone decides whose data it is, and whether it is test or \
+live data. Money is an integer in the currency's smallest unit. What is refused is told as problem details (RFC 9457), \
+with a `code` for programs; [the catalogue](/docs/errors) explains each.
 """
 
 SECURITY: Schema = {
@@ -26,6 +26,9 @@ SECURITY: Schema = {
     "scheme": "bearer",
     "description": "A secret API key: `sk_test_…` for test data, `sk_…` for live data. Keep it on your servers.",
 }
+
+LEADS_TO = ("retrieveCustomer", "updateCustomer")
+"""The operations that a new customer's id leads to."""
 
 ALWAYS_THERE = {401: ("WWW-Authenticate",), 405: ("Allow",), 429: ("Retry-After", *RATE_LIMIT), 503: ("Retry-After",)}
 """The headers that a refusal with a status always has."""
@@ -98,7 +101,8 @@ def answered(operation: Operation, success: Success) -> Schema:
     if success.schema:
         found["content"] = {success.media_type: {"schema": reference("schemas", success.schema)}}
     if "Location" in success.headers:
-        found["links"] = {"created": {"operationId": "retrieveCustomer", "parameters": {"customer": "$response.body#/id"}}}
+        named = {"customer": "$response.body#/id"}
+        found["links"] = {name: {"operationId": name, "parameters": named} for name in LEADS_TO}
     return found
 
 

@@ -1,28 +1,53 @@
 """What needs no key: the service's own pages, and what operators' machines ask it."""
 
-from owed.api import query
-from owed.api.messages import Request, Response
+import hashlib
+from functools import cache
+
+import msgspec
+
+from owed.api import conditions, query
+from owed.api.docs.assets import ASSETS, asset
+from owed.api.docs.catalogue import catalogue
+from owed.api.docs.reference import reference_page
+from owed.api.messages import JSON, Request, Response
+from owed.api.openapi import document
+from owed.api.problems import refusal
 from owed.api.service import Service
-from owed.database import DatabaseError, migrations
+from owed.core.outcomes import Code
+from owed.database import migrations
 from owed.store.failures import translated
 
+HTML = "text/html; charset=utf-8"
 
-async def health(service: Service, request: Request) -> Response:
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""What a page may load and reach: this server, and nothing written into the page itself."""
+
+DOCUMENTATION = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-cache",  # kept, but asked for again: the ETag makes that cheap
+}
+
+
+async def health(_service: Service, request: Request) -> Response:
     """GET /health: the process lives."""
     query.refuse_any(request)
-    return Response(200, b'{"status":"ok"}', {"content-type": "application/json"})
+    return Response(200, b'{"status":"ok"}', {"content-type": JSON})
 
 
 async def ready(service: Service, request: Request) -> Response:
-    """GET /ready: the database answers, and its schema is the one that this program knows."""
+    """GET /ready: the database answers, and its schema has all that this program needs."""
     query.refuse_any(request)
-    try:
-        with translated():
-            async with service.pool.connection() as connection:
-                await migrations.require_current(connection.raw)
-    except DatabaseError:
-        return Response(503, b'{"status":"wrong schema"}', {"content-type": "application/json", "retry-after": "5"})
-    return Response(200, b'{"status":"ok"}', {"content-type": "application/json"})
+    with translated():
+        async with service.pool.connection() as connection:
+            is_current = await migrations.is_current(connection.raw)
+    if not is_current:
+        raise refusal(Code.UNAVAILABLE, "The database has an older schema than this program needs.", retry_after="5")
+    return Response(200, b'{"status":"ok"}', {"content-type": JSON})
 
 
 async def metrics(service: Service, request: Request) -> Response:
@@ -31,21 +56,46 @@ async def metrics(service: Service, request: Request) -> Response:
     return Response(200, service.metrics.exposition(), {"content-type": "text/plain; version=0.0.4; charset=utf-8"})
 
 
-async def openapi_document(service: Service, request: Request) -> Response:
+async def openapi_document(_service: Service, request: Request) -> Response:
     """GET /openapi.json: this API, described."""
-    return Response(200, b'{"openapi":"3.1.0","info":{"title":"Owed","version":"0.1.0"},"paths":{}}')
+    return documentation(request, openapi_json(), JSON)
 
 
-async def docs(service: Service, request: Request) -> Response:
+async def docs(_service: Service, request: Request) -> Response:
     """GET /docs: the API to read and to try."""
-    return Response(200, b"")
+    return documentation(request, reference_page(), HTML)
 
 
-async def docs_asset(service: Service, request: Request) -> Response:
-    """GET /docs/assets/{name}: what the page needs."""
-    return Response(200, b"")
+async def docs_asset(_service: Service, request: Request) -> Response:
+    """GET /docs/assets/{name}: what the pages need."""
+    (name,) = request.arguments
+    if name not in ASSETS:
+        raise refusal(Code.NOT_FOUND, f"There is no {name!r} here; there are {', '.join(ASSETS)}.")
+    return documentation(request, asset(name), ASSETS[name])
 
 
-async def error_catalogue(service: Service, request: Request) -> Response:
+async def error_catalogue(_service: Service, request: Request) -> Response:
     """GET /docs/errors: every code, and what to do about it."""
-    return Response(200, b"")
+    return documentation(request, catalogue(), HTML)
+
+
+@cache
+def openapi_json() -> bytes:
+    """Encode the OpenAPI document."""
+    return msgspec.json.encode(document())
+
+
+def documentation(request: Request, body: bytes, media_type: str) -> Response:
+    """Answer with a page that stays the same while this version runs."""
+    query.refuse_any(request)
+    tag = digest(body)
+    headers = {"etag": tag, **DOCUMENTATION}
+    if conditions.is_unmodified(request.header(b"if-none-match"), tag):
+        return Response(304, headers=headers)
+    return Response(200, body, {"content-type": media_type, **headers})
+
+
+@cache
+def digest(body: bytes) -> str:
+    """Give the ETag of a page."""
+    return f'"{hashlib.sha256(body).hexdigest()[:16]}"'

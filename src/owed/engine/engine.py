@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Coroutine
+from itertools import chain
 
 import msgspec
 
@@ -51,7 +51,7 @@ class Engine:
         self.batch_sizes: Callable[[int], None] = lambda size: None
         self._attempts = Attempts(store, stamp)
         self._keys = RunningKeys()
-        self._touched: Counter[Name] = Counter()
+        self._touched: dict[Name, int] = {}
         self._batches: set[asyncio.Task[None]] = set()
         self._aside: set[asyncio.Task[None]] = set()
         self._start_is_due = False
@@ -112,7 +112,8 @@ class Engine:
             batch = self.queue.take(self.limits.batch, self.limits.batch_bytes, self._touched)
             if not batch:
                 return
-            self._touched.update(name for pending in batch for name in pending.names)
+            for name in chain.from_iterable(pending.names for pending in batch):
+                self._touched[name] = self._touched.get(name, 0) + 1
             self._begin(self._run(batch), self._batches)
 
     def _begin(self, work: Coroutine[None, None, None], running: set[asyncio.Task[None]]) -> None:
@@ -146,8 +147,8 @@ class Engine:
     def _release(self, pending: Pending) -> None:
         pending.refuse(BUG)
         self._keys.leave(pending)
-        self._touched.subtract(pending.names)
         for name in pending.names:
+            self._touched[name] -= 1
             if not self._touched[name]:
                 del self._touched[name]
 

@@ -24,6 +24,7 @@ class RunningKeys:
 
     def __init__(self) -> None:
         self._running: dict[AnswerKey, Pending] = {}
+        self._left: dict[AnswerKey, asyncio.Future[None]] = {}
 
     async def enter(self, pending: Pending) -> Reply | None:
         """Enter with a key, waiting for an earlier request that has it.
@@ -34,11 +35,12 @@ class RunningKeys:
         key = pending.answer_key
         if key is None:
             return None
-        deadline = asyncio.get_running_loop().time() + PATIENCE
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + PATIENCE
         while first := self._running.get(key):
-            remaining = deadline - asyncio.get_running_loop().time()
-            await asyncio.wait({first.reply}, timeout=max(remaining, 0))
-            if not first.reply.done():
+            left = self._left.setdefault(key, loop.create_future())
+            await asyncio.wait({left}, timeout=max(deadline - loop.time(), 0))
+            if not left.done():
                 return pending.refusal(IN_USE)
             if first.reply.result().kept:
                 return replay(pending, first.kept(first.reply.result().answer))
@@ -47,8 +49,11 @@ class RunningKeys:
 
     def leave(self, pending: Pending) -> None:
         """Free the key of a request that has been answered."""
-        if pending.answer_key is not None and self._running.get(pending.answer_key) is pending:
-            del self._running[pending.answer_key]
+        if pending.answer_key is None:
+            return
+        del self._running[pending.answer_key]
+        if left := self._left.pop(pending.answer_key, None):
+            left.set_result(None)
 
 
 def replay(pending: Pending, kept: KeptAnswer) -> Reply:

@@ -10,10 +10,11 @@ from owed.api.problems import CATALOGUE, Entry, anchor
 from owed.core.outcomes import Code
 
 INTRODUCTION = """\
-A request that is refused changes nothing. Its answer is problem details (RFC 9457), as `application/problem+json`. A \
-program switches on `code`; `detail` tells a person what was wrong with this request and what would be right; `errors`, \
-where it is there, names every fault by its place: a JSON Pointer into the body, or `header: …`, or `query: …`. Name the \
-`request_id` when you ask for help: the log has it.
+A request that is refused changes nothing. Its answer is problem details (RFC 9457), as `application/problem+json`.
+
+A program switches on `code`; `detail` tells a person what was wrong with this request and what would be right. \
+`errors`, where it is there, names every fault by its place: a JSON Pointer into the body, or `header: …`, or \
+`query: …`. Name the `request_id` when you ask for help: the log has it.
 """
 
 

@@ -1,6 +1,8 @@
 """The operations, as the documentation tells of them. Bounds and patterns are not here but where they are checked."""
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from owed.api.messages import JSON, MERGE_PATCH
 from owed.core.outcomes import Code
@@ -50,7 +52,6 @@ class Operation(NamedTuple):
     Attributes:
         parameters: Names of components.
         bodies: The name of the schema of each media type that it takes.
-        leads_to: The operation that its answer leads to.
     """
 
     id: str
@@ -59,7 +60,7 @@ class Operation(NamedTuple):
     answers: dict[int, Success]
     problems: tuple[Code, ...]
     parameters: tuple[str, ...] = ()
-    bodies: dict[str, str] = {}
+    bodies: Mapping[str, str] = MappingProxyType({})
     tag: str = "Customers"
     is_public: bool = False
 
@@ -78,8 +79,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/billing/customers", "GET"): Operation(
         "listCustomers",
         "List customers",
-        "Newest first. `Next-Cursor` and `Prev-Cursor` lead to the pages on either side; each is absent at its end. All "
-        "filters hold at once.",
+        "Newest first. `Next-Cursor` and `Prev-Cursor` lead to the pages on either side; each is absent at its end. "
+        "All filters hold at once.",
         {200: Success("A page of customers.", "CustomerPage", (), PAGING)},
         ALWAYS,
         (*FILTERS, *READING),
@@ -112,10 +113,10 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     (CUSTOMER, "PATCH"): Operation(
         "updateCustomer",
         "Update a customer",
-        "Only the given members change; `metadata` is merged, `payment_rules` is replaced whole. In `application/json` a "
-        "member that is null counts as not given. To clear `name`, `email`, `phone`, `payment_rules` or one key of "
-        "`metadata`, send the body as `application/merge-patch+json`: there null clears. A new `balance` replaces the old "
-        "one, and the ledger records the difference. What changes nothing writes nothing.",
+        "Only the given members change; `metadata` is merged, `payment_rules` is replaced whole. A new `balance` "
+        "replaces the old one, and the ledger records the difference. What changes nothing writes nothing.\n\n"
+        "In `application/json` a member that is null counts as not given. To clear `name`, `email`, `phone`, "
+        "`payment_rules` or one key of `metadata`, send the body as `application/merge-patch+json`: there null clears.",
         {200: Success("The customer as it now stands.", "Customer", VERSION, ("Idempotent-Replayed",))},
         (*WRITING, Code.NOT_FOUND, Code.PRECONDITION_FAILED),
         ("Customer", "IfMatch", *CHANGING),

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from owed.api.fields import Schema
-from owed.api.lists import DEFAULT_LIMIT, FILTERS, MOST
 from owed.api.customer_fields import MEMBERS
 from owed.api.docs.schemas import JOHN_DOE_SHOWN
+from owed.api.fields import Schema
+from owed.api.lists import DEFAULT_LIMIT, FILTERS, MOST
 
 KEY_PATTERN = "^[A-Za-z0-9_-]{1,255}$"
 WORDS: Schema = {"type": "string", "minLength": 1, "maxLength": 255}
@@ -68,8 +68,8 @@ PARAMETERS: dict[str, Schema] = {
     ),
     "RequestId": header(
         "Request-Id",
-        "A name of your own for this request, kept in the response and in the log. Anything else than 1 to 64 characters "
-        "of `A-Z a-z 0-9 _ . -` is replaced.",
+        "A name of your own for this request, kept in the response and in the log. Anything else than 1 to 64 "
+        "characters of `A-Z a-z 0-9 _ . -` is replaced.",
         REQUEST_ID,
         "checkout-7f3a",
     ),

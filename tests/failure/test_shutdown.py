@@ -1,0 +1,161 @@
+"""The end of a service, asked for or not: nothing accepted is lost, nothing is left running, and the next start is quick."""
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
+
+import psutil
+import pytest
+
+from tests.contract.client import Answer, Client
+from tests.contract.service import Database, Merchant, dsn_of
+from tests.failure.callers import CUSTOMERS, HEADERS
+from tests.failure.stand import Stand, is_gone, wait_until
+
+CALLERS = 12
+WAITING = 20
+QUICK = 2.0
+
+
+@pytest.fixture
+def merchant(stand: Stand) -> Merchant:
+    """A merchant of a service that runs; what a test has ended is started again for the next."""
+    if not stand.is_serving():
+        stand.start()
+    return stand.service.merchant("Acme Water")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_whatever_was_accepted_is_answered_before_the_end(
+    stand: Stand, merchant: Merchant, number: signal.Signals
+) -> None:
+    everything = stand.everything()
+    with creating(stand, merchant) as answered:
+        wait_until(lambda: len(answered) > 200, "the callers are at work")
+        begun = time.monotonic()
+        end(stand, number)
+        assert stand.service.process.wait(30) == 0
+        took = time.monotonic() - begun
+
+    assert stand.postmaster() is None
+    wait_until(lambda: all(is_gone(process) for process in everything), "every process is gone", seconds=2)
+    assert took < 5
+    stand.start()
+    kept = stored_answers(stand, merchant)
+    assert kept == {key: answer.body for key, answer in answered.items()}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_that_waits_for_the_database_is_answered_before_the_end(
+    stand: Stand, merchant: Merchant, number: signal.Signals
+) -> None:
+    client = stand.service.client(merchant.keys["sk_test"])
+    customer = client.post(CUSTOMERS, {"external_reference": "held"}).json()["id"]
+    database = Database(dsn_of(stand.service))
+    with ThreadPoolExecutor(WAITING) as pool:
+        with database.locked(customer):
+            path = f"{CUSTOMERS}/{customer}"
+            waiting = [pool.submit(client.patch, path, {"metadata": {f"n{each}": "1"}}) for each in range(WAITING)]
+            database.wait_for_a_waiter()
+            end(stand, number)
+            wait_until(lambda: not is_open(stand.port), "the port is closed")
+        database.close()
+        statuses = [each.result().status for each in waiting]
+
+    assert statuses == [200] * WAITING
+    assert stand.service.process.wait(30) == 0
+
+
+def test_the_next_start_is_quick_and_finds_the_data(stand: Stand, merchant: Merchant) -> None:
+    created = stand.service.client(merchant.keys["sk_test"]).post(CUSTOMERS, {"external_reference": "kept"})
+    took = []
+    for _ in range(3):
+        stand.service.stop()
+        begun = time.monotonic()
+        stand.start()
+        took.append(time.monotonic() - begun)
+    found = stand.service.client(merchant.keys["sk_test"]).get(f"{CUSTOMERS}/kept")
+
+    assert (found.status, found.body) == (200, created.body)
+    assert min(took) < QUICK, took
+
+
+def test_after_kill_9_of_everything_the_next_start_finds_all_that_was_acknowledged(
+    stand: Stand, merchant: Merchant
+) -> None:
+    with creating(stand, merchant) as answered:
+        wait_until(lambda: len(answered) > 200, "the callers are at work")
+        for process in stand.everything():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        stand.service.process.wait()
+    stand.start()
+    kept = stored_answers(stand, merchant)
+
+    assert {key: answer.body for key, answer in answered.items()}.items() <= kept.items()
+
+
+def test_after_kill_9_of_the_parent_alone_its_port_is_free_again_at_once(stand: Stand, merchant: Merchant) -> None:
+    with creating(stand, merchant) as answered:
+        wait_until(lambda: len(answered) > 200, "the callers are at work")
+        stand.kill_parent()
+    stand.start()
+
+    assert stand.service.client(merchant.keys["sk_test"]).get(CUSTOMERS).status == 200
+
+
+@contextmanager
+def creating(stand: Stand, merchant: Merchant) -> Iterator[dict[str, Answer]]:
+    """Have callers create customers, each until its connection fails; yield the answers by their keys, as they come."""
+    answered: dict[str, Answer] = {}
+
+    def create(number: int) -> None:
+        client, each = Client(stand.port, merchant.keys["sk_test"]), 0
+        with suppress(OSError, HTTPException):
+            while (answer := post(client, key := f"{number}-{each}")).status == 201:
+                answered[key], each = answer, each + 1
+        client.close()
+
+    callers = [threading.Thread(target=create, args=[number]) for number in range(CALLERS)]
+    for caller in callers:
+        caller.start()
+    yield answered
+    for caller in callers:
+        caller.join()
+
+
+def post(client: Client, key: str) -> Answer:
+    body = json.dumps({"external_reference": key, "currency": "ZAR", "balance": 1}).encode()
+    return client.send("POST", CUSTOMERS, body, HEADERS | {"Idempotency-Key": key})
+
+
+def end(stand: Stand, number: signal.Signals) -> None:
+    """Ask a service to end: as an init system does, or as Ctrl-C in a terminal does, which all its processes hear."""
+    if number == signal.SIGINT:
+        os.killpg(stand.service.process.pid, number)
+    else:
+        stand.service.process.send_signal(number)
+
+
+def is_open(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def stored_answers(stand: Stand, merchant: Merchant) -> dict[str, bytes]:
+    database = Database(dsn_of(stand.service))
+    try:
+        of_merchant = "SELECT key, body FROM answer JOIN tenant ON tenant.id = tenant_id WHERE merchant_id = $1"
+        return {row["key"]: row["body"] for row in database.rows(of_merchant, merchant.id)}
+    finally:
+        database.close()
