@@ -40,6 +40,7 @@ def main(
 ) -> None:
     """Measure Owed beside its peers over HTTP, and print how they compare."""
     machine.wrk()
+    machine.leave_in_order()
     plan = Plan(rounds, seconds, customers)
     with scratch(directory) as home, ExitStack() as stack:
         bench = Bench(home, peer_python.absolute(), Cores.of_this_machine())

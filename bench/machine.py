@@ -6,8 +6,10 @@ import os
 import platform
 import re
 import shutil
+import signal
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -93,6 +95,11 @@ def versions(python: str | Path) -> str:
     """List the versions of an interpreter and of the libraries in it that matter here."""
     answer = subprocess.run([python, "-c", VERSIONS, *LIBRARIES], check=True, capture_output=True, text=True)
     return ", ".join(f"{name} {version}" for name, version in json.loads(answer.stdout).items())
+
+
+def leave_in_order() -> None:
+    """Have SIGTERM stop, like Ctrl-C, everything that was started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def wrk() -> str:

@@ -207,9 +207,9 @@ def test_a_balance_may_be(client: Client, balance: int) -> None:
     "text",
     [
         "9007199254740992", "-9007199254740992", "9223372036854775807", "9223372036854775808", "-9223372036854775809",
-        "18446744073709551616", "1" + "0" * 40, "-1" + "0" * 40, "9" * 400, "9" * 5000, "2000.0", "2000.5", "-0.0",
+        "18446744073709551616", "1" + "0" * 40, "-1" + "0" * 40, "9" * 400, "2000.0", "2000.5", "-0.0",
         "2e3", "2E3", "20e-1",
-        "1e400", "-1e400", "1e-400", '"2000"', '""', "true", "false", "[]", "{}", "[2000]",
+        "1e-400", '"2000"', '""', "true", "false", "[]", "{}", "[2000]",
     ],
 )  # fmt: skip
 def test_a_balance_may_not_be(client: Client, text: str) -> None:
@@ -219,6 +219,17 @@ def test_a_balance_may_not_be(client: Client, text: str) -> None:
     customer = a_customer(client, currency="ZAR", balance=7)
     refused(client.patch(at(customer), f'{{"balance": {text}}}'.encode()), "/balance")
     refused(client.merge(at(customer), f'{{"balance": {text}}}'.encode()), "/balance")
+    assert client.get(at(customer)).json() == customer
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "1e400", "-1e400", "1" + "0" * 200_000])
+def test_a_number_that_no_computer_holds_is_400(client: Client, text: str) -> None:
+    """1.1: nothing a client sends may cause a 500: not even a number that a decoder gives up on."""
+    customer = a_customer(client, currency="ZAR", balance=7)
+    for send in (client.patch, client.merge):
+        answer = send(at(customer), f'{{"balance": {text}}}'.encode())
+        assert (answer.status, answer.code) == (400, "invalid_request")
+        assert answer.pointers in ([""], ["/balance"])
     assert client.get(at(customer)).json() == customer
 
 

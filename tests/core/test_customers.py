@@ -184,7 +184,8 @@ def test_a_member_that_is_not_given_stays_and_one_that_is_null_goes(member: str)
     books = Books(create(**FULL))
 
     assert books.done(update(metadata={})).shown()[member] == FULL[member]
-    assert member not in books.done(update(**{member: None})).shown()
+    nothing: dict[str, Any] = {member: None}
+    assert member not in books.done(update(**nothing)).shown()
 
 
 def test_an_update_replaces_what_is_given_and_nothing_else() -> None:
@@ -230,7 +231,8 @@ def test_an_update_may_name_the_customer_by_id() -> None:
 
 @pytest.mark.parametrize(("member", "value"), [("id", "bcus_other"), ("id", 7), ("external_reference", "UCR2")])
 def test_a_fixed_member_is_refused_where_it_differs(member: str, value: object) -> None:
-    refusal = Books(create()).refused(update(**{member: value}, currency="XXQ"))
+    other: dict[str, Any] = {member: value}
+    refusal = Books(create()).refused(update(**other, currency="XXQ"))
 
     assert (refusal.code, places(refusal.faults)) == (Code.INVALID_REQUEST, [f"/{member}", "/currency"])
 

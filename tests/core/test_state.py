@@ -52,3 +52,11 @@ def test_what_was_loaded_and_left_alone_is_neither_created_nor_changed() -> None
 )
 def test_a_name_is_one_to_255_characters_of_ascii(text: str, *, expected: bool) -> None:
     assert bool(is_name(text)) == expected
+
+
+def test_what_is_created_is_listed_in_the_order_of_references() -> None:
+    """Two workers that insert the same references must take them in one order (architecture, section 2, case 2)."""
+    books = Books(*(create(name, tenant=tenant) for tenant in (2, 1) for name in ("b", "c", "B", "a")))
+
+    created = [(customer.tenant_id, customer.external_reference) for customer in books.state.customers.created()]
+    assert created == [(tenant, name) for tenant in (1, 2) for name in ("B", "a", "b", "c")]

@@ -28,6 +28,8 @@ class Stand:
 
     def start(self) -> None:
         """Start `owed serve` again, on the same data and the same port."""
+        for client in self.service._clients:
+            client.close()
         self.service = self._start()
 
     def is_serving(self) -> bool:
@@ -70,10 +72,17 @@ class Stand:
         self.service.process.kill()
         self.service.process.wait()
 
+    def log(self) -> str:
+        """Give all that was logged since the first start."""
+        return self.service.log.read_text(errors="replace")
+
+    def errors(self) -> list[str]:
+        """Give the lines of the log that report an error."""
+        return [line for line in self.log().splitlines() if '"level":"error"' in line]
+
     def complaints(self) -> list[str]:
         """Give the last lines of the log that are about no request."""
-        lines = self.service.log.read_text(errors="replace").splitlines()
-        return [line for line in lines if '"milliseconds"' not in line][-SHOWN:]
+        return [line for line in self.log().splitlines() if '"milliseconds"' not in line][-SHOWN:]
 
     def close(self) -> None:
         """Stop the service, and see PostgreSQL off if it is still there."""
@@ -90,7 +99,9 @@ class Stand:
         log = self.data_dir.parent / "serve.log"
         command = [sys.executable, "-m", "owed", "serve", "--port", str(self.port), "--data-dir", str(self.data_dir)]
         with log.open("ab") as output:
-            process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT, process_group=0)
+            process = subprocess.Popen(
+                command, env=environment, stdout=output, stderr=subprocess.STDOUT, process_group=0
+            )
         service = Service(self.port, self.data_dir, environment, process, log)
         service._wait_until_ready()
         return service

@@ -1,4 +1,4 @@
-"""The end of a service, asked for or not: nothing accepted is lost, nothing is left running, and the next start is quick."""
+"""The end of a service, asked for or not: nothing accepted is lost, nothing left running, the next start is quick."""
 
 import json
 import os
@@ -22,14 +22,16 @@ from tests.failure.stand import Stand, is_gone, wait_until
 CALLERS = 12
 WAITING = 20
 QUICK = 2.0
+HEARD = "Shutting down"
 
 
 @pytest.fixture
-def merchant(stand: Stand) -> Merchant:
-    """A merchant of a service that runs; what a test has ended is started again for the next."""
+def merchant(stand: Stand) -> Iterator[Merchant]:
+    """A merchant of a service that runs, whatever became of it in the last test."""
     if not stand.is_serving():
         stand.start()
-    return stand.service.merchant("Acme Water")
+    yield stand.service.merchant("Acme Water")
+    stand.service.stop()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -64,13 +66,30 @@ def test_a_request_that_waits_for_the_database_is_answered_before_the_end(
             path = f"{CUSTOMERS}/{customer}"
             waiting = [pool.submit(client.patch, path, {"metadata": {f"n{each}": "1"}}) for each in range(WAITING)]
             database.wait_for_a_waiter()
+            heard = stand.log().count(HEARD)
             end(stand, number)
-            wait_until(lambda: not is_open(stand.port), "the port is closed")
+            wait_until(lambda: stand.log().count(HEARD) == heard + stand.workers_wanted, "every worker has heard of it")
         database.close()
         statuses = [each.result().status for each in waiting]
 
     assert statuses == [200] * WAITING
     assert stand.service.process.wait(30) == 0
+
+
+def test_a_new_connection_is_refused_while_the_last_requests_are_answered(stand: Stand, merchant: Merchant) -> None:
+    client = stand.service.client(merchant.keys["sk_test"])
+    customer = client.post(CUSTOMERS, {"external_reference": "held"}).json()["id"]
+    database = Database(dsn_of(stand.service))
+    with ThreadPoolExecutor(1) as pool:
+        with database.locked(customer):
+            waiting = pool.submit(client.patch, f"{CUSTOMERS}/{customer}", {"name": "Last"})
+            database.wait_for_a_waiter()
+            end(stand, signal.SIGTERM)
+            wait_until(lambda: not is_open(stand.port), "the port is closed", seconds=2)
+            assert stand.is_serving()
+        database.close()
+
+    assert waiting.result().status == 200
 
 
 def test_the_next_start_is_quick_and_finds_the_data(stand: Stand, merchant: Merchant) -> None:

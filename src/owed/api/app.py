@@ -16,6 +16,7 @@ from owed.api.metrics import Metrics
 from owed.api.pagination import CursorSigner
 from owed.api.rate_limit import RateLimit
 from owed.api.service import Service
+from owed.api.shared_metrics import SharedMetrics, directory_of_service
 from owed.database.pool import Pool
 from owed.engine.clock import BatchStamp, Clock
 from owed.engine.engine import Engine
@@ -69,6 +70,7 @@ class App:
         self._service = await assemble_when_possible(self._settings)
         self._edge = Edge(self._service, self._log)
         await self._service.access.start()
+        self._service.shared_metrics.start()
         self._maintenance = asyncio.create_task(prune_for_ever(self._service.pool))
         gc.collect()
         gc.freeze()  # what stands now stands for ever: later collections need not walk it
@@ -83,6 +85,7 @@ class App:
         await self._service.engine.close()
         await self._service.access.close()
         await self._service.pool.close()
+        self._service.shared_metrics.close()
         self._log.write()
 
 
@@ -109,6 +112,7 @@ async def assemble(settings: Settings) -> Service:
     lookups.batch_sizes = metrics.batches["read"].observe
     metrics.gauges["owed_queue_length", "Commands that wait for a batch."] = lambda: len(engine.queue)
     metrics.gauges["owed_pool_connections_in_use", "Database connections at work."] = lambda: pool.in_use
+    metrics.gauges["owed_pool_connections_limit", "Database connections at most."] = lambda: pool.size
     return Service(
         settings=settings,
         pool=pool,
@@ -119,6 +123,7 @@ async def assemble(settings: Settings) -> Service:
         cursors=CursorSigner(await read_secret(pool, "cursor")),
         rate_limit=RateLimit(settings.rate_limit / settings.workers),
         metrics=metrics,
+        shared_metrics=SharedMetrics(metrics, directory_of_service()),
     )
 
 

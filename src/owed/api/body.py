@@ -1,15 +1,25 @@
 """Bodies: JSON, read strictly. What libraries let pass and a money API must not, is found here (contract, 1.1)."""
 
 import json
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
 import msgspec
 
+from owed.api.fields import escaped
+from owed.core.outcomes import Fault
+
 DEEPEST = 16
+LONGEST_NUMBER = 100
+"""Digits beyond which a number is not even read: no bound here is near it."""
 
 
 class BadJson(Exception):
-    """The body is not JSON that this API takes; the message says why, and where it helps, what would be right."""
+    """The body is not JSON that this API takes; `faults` say where and why."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__()
+        self.faults = faults
 
 
 def decode(body: bytes) -> Any:
@@ -19,27 +29,14 @@ def decode(body: bytes) -> Any:
         BadJson: It is not UTF-8 or not JSON, holds U+0000 or a lone surrogate, nests deeper than 16, or names a member
             of one object twice.
     """
+    if body.count(b"{") + body.count(b"[") > DEEPEST or b"\\u0000" in body:
+        return decode_carefully(body)
     try:
         value = msgspec.json.decode(body)
-    except RecursionError:
-        raise BadJson(f"The body nests deeper than {DEEPEST} levels.") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadJson(f"The body is not JSON in UTF-8: {error}.") from None
-    if is_suspect(body, value):
-        inspect(body, value)
-    return value
-
-
-def is_suspect(body: bytes, value: Any) -> bool:
-    """Tell, in a microsecond, whether a body could be one of those that only a slow look can clear.
-
-    Each member has a colon of its own, so as many colons as members means that none was dropped as a duplicate.
-    """
-    return (
-        body.count(b":") != count_members(value)
-        or b"\\u0000" in body
-        or body.count(b"{") + body.count(b"[") > DEEPEST
-    )
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return decode_carefully(body)
+    # Each member has a colon of its own, so as many colons as members means that none was dropped as a duplicate.
+    return value if body.count(b":") == count_members(value) else decode_carefully(body)
 
 
 def count_members(value: Any) -> int:
@@ -51,32 +48,70 @@ def count_members(value: Any) -> int:
     return 0
 
 
-def inspect(body: bytes, value: Any) -> None:
-    """Go over a body slowly, and raise BadJson for what is wrong with it."""
-    check_values(value, depth=1)
+def decode_carefully(body: bytes) -> Any:
+    """Decode a body that is suspect or broken, slowly, finding every fault of it and its place."""
     try:
-        json.loads(body, object_pairs_hook=refuse_duplicates)
-    except ValueError:
-        raise BadJson("The body holds a number of more digits than any number here may have.") from None
+        value = json.loads(body.decode(), object_pairs_hook=members, parse_int=number, parse_constant=refuse_constant)
+    except UnicodeDecodeError:
+        raise BadJson(Fault("", "The body is not text in UTF-8.")) from None
+    except RecursionError:
+        raise BadJson(Fault("", f"The body nests deeper than {DEEPEST} levels.")) from None
+    except ValueError as error:
+        raise BadJson(Fault("", f"The body is not JSON: {error}.")) from None
+    if faults := tuple(faults_of(value, "", depth=1)):
+        raise BadJson(*faults)
+    return value
 
 
-def check_values(value: Any, depth: int) -> None:
-    """Raise BadJson where a value nests too deep or holds U+0000."""
+class Repetitive(dict[str, Any]):
+    """An object some of whose members were given twice."""
+
+    names: list[str]
+
+
+def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its members, marked where two have one name."""
+    made = dict(pairs)
+    if len(made) == len(pairs):
+        return made
+    repetitive, seen = Repetitive(made), set[str]()
+    repetitive.names = [name for name, _ in pairs if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
+    return repetitive
+
+
+def number(digits: str) -> int | float:
+    """Read an integer; one with more digits than any bound allows is as good as infinite."""
+    return int(digits) if len(digits) <= LONGEST_NUMBER else float("inf")
+
+
+def refuse_constant(name: str) -> NoReturn:
+    """Refuse NaN and Infinity, which are no JSON."""
+    raise ValueError(f"{name} is no JSON value")
+
+
+def faults_of(value: Any, pointer: str, depth: int) -> Iterator[Fault]:
+    """Yield what must not be anywhere in a body."""
     if type(value) is str:
-        if "\0" in value:
-            raise BadJson("The body holds the character U+0000, which no text here may contain.")
-    elif type(value) in (dict, list):
+        if fault := text_fault(value):
+            yield Fault(pointer, fault)
+    elif isinstance(value, dict | list):
         if depth > DEEPEST:
-            raise BadJson(f"The body nests deeper than {DEEPEST} levels.")
-        for item in [*value, *value.values()] if type(value) is dict else value:
-            check_values(item, depth + 1)
+            yield Fault(pointer, f"The body nests deeper than {DEEPEST} levels here.")
+            return
+        if isinstance(value, Repetitive):
+            for name in dict.fromkeys(value.names):
+                yield Fault(f"{pointer}/{escaped(name)}", "This member is given twice in one object; give it once.")
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, item in items:
+            if fault := text_fault(str(name)):
+                yield Fault(pointer, f"A member's name: {fault}")
+            yield from faults_of(item, f"{pointer}/{escaped(str(name))}", depth + 1)
 
 
-def refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object of its members; raise BadJson where two have one name."""
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise BadJson(f"The member {twice!r} is given twice in one object; give it once.")
-    return members
+def text_fault(text: str) -> str | None:
+    """Tell what a text must not contain."""
+    if "\0" in text:
+        return "This holds the character U+0000, which no text here may contain."
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        return "This holds a lone surrogate, which is no character."
+    return None

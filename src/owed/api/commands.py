@@ -45,7 +45,7 @@ def read_form(request: Request) -> Form:
     try:
         value = decode(request.body)
     except BadJson as error:
-        faults.note("", str(error))
+        faults.found += error.faults
         return Form(actor, msgspec.UNSET, request.body, faults)
     return Form(actor, value, value, faults)
 
@@ -53,7 +53,7 @@ def read_form(request: Request) -> Form:
 def words(request: Request, header: str, faults: Faults) -> str | None:
     """Give the words of a header: who acts, or why."""
     raw = request.headers.get(header.lower().encode())
-    if raw is None:
+    if not raw:
         return None
     try:
         text = raw.decode().strip()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from owed.api.fields import Anything, Boolean, Field, Integer, Metadata, Object, Pattern, Text
+from owed.api.fields import Anything, Boolean, Field, Integer, Metadata, Object, OursToGive, Pattern, Text
 from owed.core.metadata import MAX_KEYS
 from owed.model.money import MAX_TOTAL
 from owed.model.payment_rules import MAX_RULE_AMOUNT, PaymentRules
@@ -42,6 +42,8 @@ PAYMENT_RULES = Object(
     rule=misordered,
 )
 
+METADATA = Metadata(MAX_KEYS)
+
 MEMBERS: dict[str, Field] = {
     "name": Text(255, "The customer's full name or business name.", "John Doe"),
     "email": Pattern(
@@ -73,11 +75,13 @@ MEMBERS: dict[str, Field] = {
         2000,
     ),
     "payment_rules": PAYMENT_RULES,
-    "metadata": Metadata(MAX_KEYS),
+    "metadata": METADATA,
 }
 
+NOT_GIVEN = OursToGive({"type": "null", "description": "We give it: leave it out, or send null."})
+
 CREATE = Object(
-    {"external_reference": reference("bcus_"), **MEMBERS},
+    {"id": NOT_GIVEN, "external_reference": reference("bcus_"), **MEMBERS},
     dict,
     "A new customer.",
     required=("external_reference",),

@@ -39,11 +39,11 @@ async def update_customer(service: Service, request: Request) -> Response:
 
 async def retrieve_customer(service: Service, request: Request) -> Response:
     """GET /billing/customers/{customer}: retrieve a customer by id or external reference."""
-    query.refuse_any(request)
     (name,) = request.arguments
     customer = await service.lookups.customer(request.key.tenant_id, name)
     if customer is None:
         raise Refusal(not_found(KIND, name))
+    query.refuse_any(request)
     tag = conditions.etag(customer.version)
     headers = {"etag": tag, "last-modified": conditions.last_modified(customer.updated_at)}
     if conditions.is_unmodified(request.header(b"if-none-match"), tag):

@@ -41,9 +41,8 @@ class Families:
         for (route, method, status), count in counts.requests.items():
             requests.add_metric([route, method, str(status)], count)
         yield requests
-        seconds = dict[tuple[str, ...], Histogram](counts.seconds)
-        yield histograms("owed_request_seconds", "Time to answer.", ["route", "method"], seconds)
-        sizes = {(kind,): histogram for kind, histogram in counts.batches.items()}
+        yield histograms("owed_request_seconds", "Time to answer.", ["route", "method"], counts.seconds.items())
+        sizes = [((kind,), histogram) for kind, histogram in counts.batches.items()]
         yield histograms("owed_batch_size", "Requests that went to the database together.", ["kind"], sizes)
         errors = CounterMetricFamily("owed_database_errors", "Errors of the database.", labels=["sqlstate"])
         for sqlstate, count in counts.errors.items():
@@ -54,9 +53,11 @@ class Families:
             yield GaugeMetricFamily(name, meaning, value=value)
 
 
-def histograms(name: str, meaning: str, labels: list[str], of: dict[tuple[str, ...], Histogram]) -> Metric:
-    """Make a family of histograms."""
+def histograms(
+    name: str, meaning: str, labels: list[str], of: Iterable[tuple[tuple[str, ...], Histogram]]
+) -> Metric:
+    """Make a family of histograms, each with the values of its labels."""
     family = HistogramMetricFamily(name, meaning, labels=labels)
-    for values, histogram in of.items():
+    for values, histogram in of:
         family.add_metric(list(values), histogram.buckets(), histogram.total)
     return family

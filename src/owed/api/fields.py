@@ -15,6 +15,10 @@ from owed.core.outcomes import Fault
 Schema = dict[str, Any]
 
 
+MOST_FAULTS = 1_000
+"""Faults that an answer names at most: a body may hold a hundred thousand."""
+
+
 class Faults:
     """The faults found in one request so far."""
 
@@ -23,7 +27,8 @@ class Faults:
 
     def note(self, pointer: str, detail: str) -> Any:
         """Note a fault, and give UNSET, which is what a check gives for a value with a fault."""
-        self.found.append(Fault(pointer, detail))
+        if len(self.found) < MOST_FAULTS:
+            self.found.append(Fault(pointer, detail))
         return UNSET
 
 
@@ -47,6 +52,17 @@ class Anything:
     def check(self, value: Any, pointer: str, faults: Faults) -> Any:
         """Give the value."""
         return value
+
+
+class OursToGive:
+    """A member that a client may only send as null, as one does that sends back every member that it knows."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+
+    def check(self, value: Any, pointer: str, faults: Faults) -> Any:
+        """Refuse the value: null never comes here."""
+        return faults.note(pointer, "This is ours to give; leave it out.")
 
 
 class Text:
@@ -133,10 +149,11 @@ class Metadata:
             return faults.note(pointer, f"This must be an object of strings, not {json_type(value)}.")
         before = len(faults.found)
         for key, text in value.items():
-            self._check_entry(key, text, f"{pointer}/{escaped(key)}", faults)
+            self.check_entry(key, text, f"{pointer}/{escaped(key)}", faults)
         return value if len(faults.found) == before else UNSET
 
-    def _check_entry(self, key: str, text: Any, pointer: str, faults: Faults) -> None:
+    def check_entry(self, key: str, text: Any, pointer: str, faults: Faults) -> None:
+        """Note what is wrong with one key and its value."""
         if not 1 <= len(key) <= 40:
             faults.note(pointer, f"A key has 1 to 40 characters; this one has {len(key)}.")
         if text is not None and type(text) is not str:
@@ -165,6 +182,7 @@ class Object:
     ) -> None:
         self.members = members
         self.required = required
+        self._unknown = f"There is no such member; there are {', '.join(members)}."
         self._make = make
         self._rule = rule
         self.schema: Schema = {
@@ -200,7 +218,7 @@ class Object:
             place = f"{pointer}/{escaped(name)}"
             field = self.members.get(name)
             if field is None:
-                faults.note(place, f"There is no such member; there are {', '.join(self.members)}.")
+                faults.note(place, self._unknown)
             elif member is not None:
                 given[name] = field.check(member, place, faults)
             elif clearable is not None:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from owed.api import query
-from owed.api.customer_fields import MEMBERS
+from owed.api.customer_fields import MEMBERS, METADATA
 from owed.api.fields import Faults, Field, Pattern, Text
 from owed.api.messages import Request, Response
 from owed.api.pagination import page_headers
@@ -19,7 +19,7 @@ from owed.store.lists import BEGINNING, END, Cursor, CustomerQuery
 DEFAULT_LIMIT = 20
 MOST = 100
 LIMIT = re.compile("[0-9]{1,3}").fullmatch
-METADATA = re.compile(r"metadata\[(.*)\]", re.DOTALL).fullmatch
+METADATA_FILTER = re.compile(r"metadata\[(.*)\]", re.DOTALL).fullmatch
 
 REFERENCE = Pattern("[a-zA-Z0-9_-]+", 255, "an external reference", "A whole external reference.", "UCR1234567890")
 SEARCHED = Text(255, "Words that must all occur, whole and in any case, in name, e-mail, phone or reference.", "john doe")
@@ -63,8 +63,8 @@ def customer_query(
     service: Service, request: Request, given: list[tuple[str, str]], scope: str, faults: Faults
 ) -> CustomerQuery:
     """Read what a list of customers is asked for, noting every fault."""
-    metadata = [(match[1], value) for name, value in given if (match := METADATA(name))]
-    once = query.single(given, {name for name, _ in given if METADATA(name)}, faults)
+    metadata = [(match[1], value) for name, value in given if (match := METADATA_FILTER(name))]
+    once = query.single(given, {name for name, _ in given if METADATA_FILTER(name)}, faults)
     for name in once:
         if name not in (*FILTERS, *TIMES, *PAGING):
             faults.note(query.place(name), f"There is no such parameter; there are {', '.join(known_parameters())}.")
@@ -125,6 +125,5 @@ def word_terms(checked: dict[str, Any], faults: Faults) -> Iterator[str]:
 def metadata_terms(pairs: list[tuple[str, str]], faults: Faults) -> Iterator[str]:
     """Yield the term of each metadata filter."""
     for key, value in pairs:
-        checked = MEMBERS["metadata"].check({key: value}, query.place(f"metadata[{key}]"), faults)
-        if checked is not UNSET:
-            yield search.metadata_term(key, value)
+        METADATA.check_entry(key, value, query.place(f"metadata[{key}]"), faults)
+        yield search.metadata_term(key, value)

@@ -38,7 +38,7 @@ class Request:
 
     def __init__(self, scope: Scope) -> None:
         self.method: str = scope["method"]
-        self.path: str = scope["path"]
+        self.path: str = scope["raw_path"].decode("ascii", "replace")
         self.scheme: str = scope["scheme"]
         self.query: bytes = scope["query_string"]
         self.headers = joined(scope["headers"])

@@ -3,7 +3,6 @@
 import os
 from bisect import bisect_left
 from collections.abc import Callable
-from time import time
 
 import msgspec
 import psutil
@@ -126,10 +125,8 @@ class Metrics:
         return Snapshot(os.getpid(), counts, {gauge: read() for gauge, read in self.gauges.items()})
 
     def _gauge_process(self) -> None:
-        started = self._process.create_time()
+        process = self._process
         self.gauges["owed_workers", "Worker processes."] = lambda: 1
-        self.gauges["owed_worker_seconds", "Seconds since the workers started, summed."] = lambda: time() - started
-        self.gauges["process_resident_memory_bytes", "Resident memory, of all workers."] = (
-            lambda: self._process.memory_info().rss
-        )
-        self.gauges["process_open_fds", "Open file descriptors, of all workers."] = lambda: self._process.num_fds()
+        self.gauges["process_open_fds", "Open file descriptors, of all workers."] = process.num_fds
+        memory = "process_resident_memory_bytes", "Resident memory, of all workers."
+        self.gauges[memory] = lambda: process.memory_info().rss

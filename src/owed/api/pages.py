@@ -18,6 +18,7 @@ from owed.database import migrations
 from owed.store.failures import translated
 
 HTML = "text/html; charset=utf-8"
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -53,7 +54,7 @@ async def ready(service: Service, request: Request) -> Response:
 async def metrics(service: Service, request: Request) -> Response:
     """GET /metrics: what this service has counted, for Prometheus."""
     query.refuse_any(request)
-    return Response(200, service.metrics.exposition(), {"content-type": "text/plain; version=0.0.4; charset=utf-8"})
+    return Response(200, service.shared_metrics.exposition(), {"content-type": PROMETHEUS})
 
 
 async def openapi_document(_service: Service, request: Request) -> Response:

@@ -25,7 +25,7 @@ class CursorSigner:
     def sign(self, cursor: Cursor, scope: str) -> str:
         """Make the text of a cursor, good only in its scope: merchant, mode, route and filters."""
         payload = f"{'n' if cursor.newer else 'o'}{cursor.id}".encode()
-        return base64.urlsafe_b64encode(self._mac(payload, scope) + payload).decode().rstrip("=")
+        return encoded(self._mac(payload, scope) + payload)
 
     def read(self, text: str, scope: str) -> Cursor | None:
         """Give the cursor of a text that was made here for this scope; None for any other."""
@@ -34,13 +34,18 @@ class CursorSigner:
         except (binascii.Error, ValueError):
             return None
         mac, payload = signed[:MAC_LENGTH], signed[MAC_LENGTH:]
-        if not hmac.compare_digest(mac, self._mac(payload, scope)):
+        if not hmac.compare_digest(mac, self._mac(payload, scope)) or encoded(signed) != text:
             return None
         side, object_id = payload[:1].decode(), payload[1:].decode()
         return Cursor(SIDES[side], object_id)
 
     def _mac(self, payload: bytes, scope: str) -> bytes:
         return hmac.digest(self._secret, scope.encode() + b"\0" + payload, hashlib.sha256)[:MAC_LENGTH]
+
+
+def encoded(signed: bytes) -> str:
+    """Write bytes as they stand in a URL."""
+    return base64.urlsafe_b64encode(signed).decode().rstrip("=")
 
 
 def page_headers(path: str, filters: list[tuple[str, str]], next_cursor: str | None, prev_cursor: str | None) -> dict[str, str]:

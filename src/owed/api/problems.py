@@ -44,6 +44,9 @@ CATALOGUE: dict[Code, Entry] = {
         "Not found",
         "There is no such object or route for this merchant and mode. Test and live data never meet: check the key.",
     ),
+    Code.PAYMENT_NOT_FOUND: Entry(
+        HTTPStatus.NOT_FOUND, "No such payment", "There is no such payment for this merchant and mode."
+    ),
     Code.METHOD_NOT_ALLOWED: Entry(
         HTTPStatus.METHOD_NOT_ALLOWED,
         "Method not allowed",

@@ -30,6 +30,9 @@ LARGE_PART = 64 * 1024
 """Bytes of a part of a response that is worth a write of its own."""
 
 
+CONTINUE = b"HTTP/1.1 100 "
+
+
 class TooLarge(Exception):
     """The head of a request is larger than any honest one."""
 
@@ -42,9 +45,9 @@ class WholeResponses:
         self._waiting: list[bytes] = []
 
     def write(self, data: bytes) -> None:
-        """Keep a part of a response until it is whole; a large part goes at once."""
+        """Keep a part of a response until it is whole. A large part goes at once, and so does an invitation to go on."""
         self._waiting.append(data)
-        if len(data) >= LARGE_PART:
+        if len(data) >= LARGE_PART or data.startswith(CONTINUE):
             self.flush()
 
     def flush(self) -> None:
@@ -92,6 +95,8 @@ class Protocol(HttpToolsProtocol):
         super().data_received(data)
         if self._is_arriving and not self._has_head and self._head_bytes > HEAD_BYTES:
             self.send_400_response("")
+        if self.timeout_keep_alive_task is None and (self.cycle is None or self.cycle.response_complete):
+            self._is_arriving = True  # whatever it was, blank lines perhaps, uvicorn no longer counts the connection as idle
         self._watch()
 
     def on_message_begin(self) -> None:

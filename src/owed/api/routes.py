@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from owed.api import customers, pages
 from owed.api.messages import Request, Response
@@ -65,7 +66,7 @@ def fit(route: Route, shape: list[str], segments: list[str]) -> Match | None:
     arguments = []
     for want, have in zip(shape, segments, strict=True):
         if want[:1] == "{" and have:
-            arguments.append(have)
+            arguments.append(unquote(have) if "%" in have else have)
         elif want != have:
             return None
     return Match(route, tuple(arguments))

@@ -6,6 +6,7 @@ from owed.api.access import Access
 from owed.api.metrics import Metrics
 from owed.api.pagination import CursorSigner
 from owed.api.rate_limit import RateLimit
+from owed.api.shared_metrics import SharedMetrics
 from owed.database.pool import Pool
 from owed.engine.engine import Engine
 from owed.settings import Settings
@@ -25,3 +26,4 @@ class Service(msgspec.Struct, frozen=True):
     cursors: CursorSigner
     rate_limit: RateLimit
     metrics: Metrics
+    shared_metrics: SharedMetrics

@@ -1,16 +1,16 @@
 """Metrics of a whole service: every worker writes what it has counted to a file, and whoever is asked sums them.
 
-What has been told once is never taken back: a scrape reads files only, its own worker's written just before. The file of
-a worker that died stays, until the one that is started in its place takes it over, by renaming it.
+What has been told once is never taken back: a scrape reads files only, its own worker's written just before. The file
+of a worker that died stays, until the one that is started in its place takes it over, by renaming it.
 """
 
 import asyncio
 import contextlib
+import logging
 import multiprocessing
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,8 @@ import psutil
 
 from owed.api.exposition import exposition
 from owed.api.metrics import Metrics, Snapshot
+
+logger = logging.getLogger("owed.metrics")
 
 WRITE_EVERY = 1.0
 """Seconds between two writings."""
@@ -58,7 +60,7 @@ class SharedMetrics:
             told = [self._metrics.snapshot()]
             return exposition(told, living=told)
         self._write(self._directory)
-        told = list(read(self._directory))
+        told = read(self._directory)
         return exposition(told, living=[snapshot for snapshot in told if psutil.pid_exists(snapshot.pid)])
 
     async def _write_for_ever(self, directory: Path) -> None:
@@ -68,8 +70,9 @@ class SharedMetrics:
 
     def _write(self, directory: Path) -> None:
         unfinished = directory / f"{os.getpid()}.unfinished"
-        unfinished.write_bytes(encode(self._metrics.snapshot()))
-        unfinished.replace(own(directory))
+        with contextlib.suppress(OSError):  # a disk that is full must stop nothing: what was written last stays
+            unfinished.write_bytes(encode(self._metrics.snapshot()))
+            unfinished.replace(own(directory))
 
     def _inherit(self, directory: Path) -> None:
         for file in directory.glob(f"*{SUFFIX}"):
@@ -85,21 +88,26 @@ def own(directory: Path) -> Path:
     return directory / f"{os.getpid()}{SUFFIX}"
 
 
-def read(directory: Path) -> Iterator[Snapshot]:
-    """Read what every worker has written."""
-    for file in directory.glob(f"*{SUFFIX}"):
+def read(directory: Path) -> list[Snapshot]:
+    """Read what every worker has written; from the start again where a file is taken over meanwhile."""
+    while True:
         with contextlib.suppress(FileNotFoundError):
-            yield decode(file.read_bytes())
+            return [decode(file.read_bytes()) for file in directory.glob(f"*{SUFFIX}")]
 
 
 def directory_of_service() -> Path | None:
-    """Make the directory of this worker's service, which is named after its supervisor; None without a supervisor."""
+    """Make the directory of this worker's service, named after its supervisor; None where a worker is all there is."""
     supervisor = multiprocessing.parent_process()
     if supervisor is None or supervisor.pid is None:
         return None
-    place = private(Path(tempfile.gettempdir()) / f"owed-{os.geteuid()}")
-    forget_services_gone(place)
-    return private(place / f"{supervisor.pid}-{psutil.Process(supervisor.pid).create_time():.0f}")
+    started = psutil.Process(supervisor.pid).create_time()
+    try:
+        place = private(Path(tempfile.gettempdir()) / f"owed-{os.geteuid()}")
+        forget_services_gone(place)
+        return private(place / f"{supervisor.pid}-{started:.0f}")
+    except OSError as error:
+        logger.warning("the metrics will be those of one worker at a time: %s", error)
+        return None
 
 
 def private(directory: Path) -> Path:

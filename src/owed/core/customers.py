@@ -59,12 +59,16 @@ class CreateCustomer(msgspec.Struct, frozen=True):
     def decide(self, state: State, journal: Journal) -> Outcome:
         """Create the customer, unless its form or a standing reference forbids it."""
         members = self.members
-        faults = (*self.faults, *currency_faults(None, members.currency, members.balance))
+        faults = (*self.faults, *currency_faults(None, members.currency, members.balance), *self._metadata_faults())
         if faults or members.external_reference is UNSET:
             return invalid(faults)
         if state.customers.find(self.tenant_id, members.external_reference):
             return duplicate(members.external_reference)
         return Done(self._created(members.external_reference, journal), created=True)
+
+    def _metadata_faults(self) -> Iterator[Fault]:
+        metadata = self.members.metadata
+        return iter(()) if metadata is UNSET else metadata_faults(merged({}, metadata))
 
     def _created(self, external_reference: str, journal: Journal) -> Customer:
         now = journal.stamp.now

@@ -14,7 +14,7 @@ def merged(standing: Mapping[str, str], given: Mapping[str, str | None]) -> dict
 
 
 def metadata_faults(merged_metadata: Mapping[str, str]) -> Iterator[Fault]:
-    """Yield the fault of too many keys, which holds after the merge."""
+    """Yield the fault of too many keys, counted after the merge."""
     if len(merged_metadata) > MAX_KEYS:
-        detail = f"There would be {len(merged_metadata)} keys after the merge; at most {MAX_KEYS} are allowed."
+        detail = f"There would be {len(merged_metadata)} keys; at most {MAX_KEYS} are allowed."
         yield Fault("/metadata", detail)

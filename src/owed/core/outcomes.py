@@ -16,6 +16,7 @@ class Code(StrEnum):
     INVALID_API_KEY = "invalid_api_key"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
+    PAYMENT_NOT_FOUND = "payment_not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     PAYLOAD_TOO_LARGE = "payload_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"

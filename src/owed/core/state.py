@@ -58,8 +58,9 @@ class Shelf(Generic[Noun]):
         self._stand(item)
 
     def created(self) -> list[Noun]:
-        """List the objects that were not there before, in the order of their ids."""
-        return [self._standing[key] for key in sorted(self._touched) if key not in self._loaded]
+        """List the objects that were not there before, in the order of their references, which others may want too."""
+        new = [self._standing[key] for key in self._touched if key not in self._loaded]
+        return sorted(new, key=lambda item: (item.tenant_id, item.external_reference))
 
     def changed(self) -> Iterator[tuple[Noun, Noun]]:
         """Yield each changed object as it was loaded and as it stands, in the order of their ids."""

@@ -16,7 +16,7 @@ from owed.core.stamp import Stamp
 from owed.engine.deciding import BUG, Decided, decide
 from owed.engine.keys import IN_USE, PATIENCE, replay
 from owed.engine.pending import Pending
-from owed.engine.store import Blocked, Conflict, Held, Rejected, Store, Unavailable, Unknown
+from owed.engine.store import LOCK_WAIT, Blocked, Conflict, Held, Rejected, Store, Unavailable, Unknown
 
 logger = logging.getLogger("owed.engine")
 
@@ -34,8 +34,9 @@ PAUSES = (0.0, 0.005, 0.02, 0.05, 0.1)
 RETRY_ASIDE = 0.02
 """Seconds between the attempts of a command that was set aside."""
 
-ASIDE_AT_ONCE = 4
-"""Commands set aside that may be tried at the same time: each holds a connection."""
+BLOCKED_AT_ONCE, BUSY_AT_ONCE = 3, 2
+"""Commands set aside that may be tried at the same time, each on a connection: those that wait for a lock in a transaction
+that keeps their key, and those that only look whether their key is free by now."""
 
 
 class Attempts:
@@ -44,7 +45,8 @@ class Attempts:
     def __init__(self, store: Store, stamp: Callable[[], Stamp]) -> None:
         self._store = store
         self._stamp = stamp
-        self._room_aside = asyncio.Semaphore(ASIDE_AT_ONCE)
+        self._room_for_blocked = asyncio.Semaphore(BLOCKED_AT_ONCE)
+        self._room_for_busy = asyncio.Semaphore(BUSY_AT_ONCE)
 
     async def carry_out(self, batch: list[Pending]) -> list[Pending]:
         """Carry out a batch, and answer it.
@@ -54,17 +56,22 @@ class Attempts:
         """
         try:
             return await self._at_once(batch)
+        except Blocked:
+            return batch if len(batch) == 1 else await self._holding(batch)
         except (Conflict, Rejected):
             return await self._holding(batch)
 
     async def persist(self, pending: Pending) -> None:
         """Try one command again and again until it is answered or has waited too long."""
         loop = asyncio.get_running_loop()
-        key_deadline = loop.time() + PATIENCE
         while not pending.reply.done():
-            async with self._room_aside:
-                await self._holding([pending])
-            if pending.key_is_busy and loop.time() > key_deadline:
+            if pending.key_is_busy:
+                async with self._room_for_busy:
+                    await self._holding([pending])
+            else:
+                async with self._room_for_blocked:
+                    await self._holding([pending], lock_wait=max(LOCK_WAIT, pending.deadline - loop.time()))
+            if pending.key_is_busy and loop.time() > pending.arrived_at + PATIENCE:
                 pending.refuse(IN_USE)
             elif loop.time() > pending.deadline:
                 pending.refuse(LATE)
@@ -81,12 +88,12 @@ class Attempts:
             settle(decided)
         return []
 
-    async def _holding(self, batch: list[Pending]) -> list[Pending]:
+    async def _holding(self, batch: list[Pending], lock_wait: float = LOCK_WAIT) -> list[Pending]:
         """Carry out a batch in transactions that hold what it touches; split it where that does not succeed."""
         for pause in PAUSES:
             await asyncio.sleep(random.uniform(0, pause))
             try:
-                return await self._held(batch)
+                return await self._held(batch, lock_wait)
             except Blocked:
                 break
             except Conflict:
@@ -101,11 +108,11 @@ class Attempts:
         middle = len(batch) // 2
         return [*await self._holding(batch[:middle]), *await self._holding(batch[middle:])]
 
-    async def _held(self, batch: list[Pending]) -> list[Pending]:
+    async def _held(self, batch: list[Pending], lock_wait: float) -> list[Pending]:
         names = sorted({name for pending in batch for name in pending.names})
         keys = sorted({pending.answer_key for pending in batch if pending.answer_key})
         with refusing(batch):
-            async with self._store.held(names, keys) as held:
+            async with self._store.held(names, keys, lock_wait) as held:
                 decided, still_open = replayed(batch, held)
                 newly_decided, writing = decide(still_open, held.state, self._stamp())
                 if not writing.is_empty():

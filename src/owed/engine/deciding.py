@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable
 
 from owed.core.journal import Journal
-from owed.core.outcomes import Code, Outcome, Refused, is_kept
+from owed.core.outcomes import Code, Refused, is_kept
 from owed.core.stamp import Stamp
 from owed.core.state import State
 from owed.engine.pending import Pending, Reply
@@ -27,23 +27,23 @@ def decide(batch: Iterable[Pending], state: State, stamp: Stamp) -> tuple[Decide
     writing = Writing(state, {})
     decided: Decided = []
     for pending in batch:
-        outcome = decide_one(pending, state, stamp)
-        reply = Reply(pending.render(outcome), kept=pending.answer_key is not None and is_kept(outcome))
+        reply = decide_one(pending, state, stamp)
         if reply.kept and pending.answer_key is not None:
             writing.answers[pending.answer_key] = pending.kept(reply.answer)
         decided.append((pending, reply))
     return decided, writing
 
 
-def decide_one(pending: Pending, state: State, stamp: Stamp) -> Outcome:
+def decide_one(pending: Pending, state: State, stamp: Stamp) -> Reply:
     """Decide one command, and let what it did stand for the next."""
     command = pending.command
     journal = Journal(command.tenant_id, command.actor, stamp)
     try:
         outcome = command.decide(state, journal)
+        answer = pending.render(outcome)
     except Exception:
         logger.exception("a command could not be decided", extra={"request_id": pending.request_id})
-        return BUG
+        return pending.refusal(BUG)
     if not isinstance(outcome, Refused):
         state.apply(journal)
-    return outcome
+    return Reply(answer, kept=pending.answer_key is not None and is_kept(outcome))

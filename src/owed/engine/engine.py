@@ -82,7 +82,6 @@ class Engine:
             return early
         if refusal := self._refusal():
             pending.refuse(refusal)
-            self._keys.leave(pending)
         else:
             self.queue.put(pending)
             self._start_soon()
@@ -146,7 +145,6 @@ class Engine:
 
     def _release(self, pending: Pending) -> None:
         pending.refuse(BUG)
-        self._keys.leave(pending)
         for name in pending.names:
             self._touched[name] -= 1
             if not self._touched[name]:

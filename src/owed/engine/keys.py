@@ -24,36 +24,28 @@ class RunningKeys:
 
     def __init__(self) -> None:
         self._running: dict[AnswerKey, Pending] = {}
-        self._left: dict[AnswerKey, asyncio.Future[None]] = {}
 
     async def enter(self, pending: Pending) -> Reply | None:
         """Enter with a key, waiting for an earlier request that has it.
 
         Returns:
-            None where the key is free and now held until `leave`; otherwise the reply that the request gets at once.
+            None where the key is free, and held from now until the request is answered; otherwise the reply that the
+            request gets at once.
         """
         key = pending.answer_key
         if key is None:
             return None
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + PATIENCE
+        deadline = pending.arrived_at + PATIENCE
         while first := self._running.get(key):
-            left = self._left.setdefault(key, loop.create_future())
-            await asyncio.wait({left}, timeout=max(deadline - loop.time(), 0))
-            if not left.done():
+            await asyncio.wait({first.reply}, timeout=max(deadline - loop.time(), 0))
+            if not first.reply.done():
                 return pending.refusal(IN_USE)
             if first.reply.result().kept:
                 return replay(pending, first.kept(first.reply.result().answer))
         self._running[key] = pending
+        pending.reply.add_done_callback(lambda _: self._running.pop(key))  # before any who waits for it goes on
         return None
-
-    def leave(self, pending: Pending) -> None:
-        """Free the key of a request that has been answered."""
-        if pending.answer_key is None:
-            return
-        del self._running[pending.answer_key]
-        if left := self._left.pop(pending.answer_key, None):
-            left.set_result(None)
 
 
 def replay(pending: Pending, kept: KeptAnswer) -> Reply:

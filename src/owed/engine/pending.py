@@ -43,7 +43,7 @@ class Pending:
     """A command on its way through the engine."""
 
     __slots__ = (
-        "answer_key", "command", "deadline", "fingerprint", "key_is_busy", "names", "render", "reply", "request_id",
+        "answer_key", "arrived_at", "command", "deadline", "fingerprint", "key_is_busy", "names", "render", "reply", "request_id",
         "size",
     )  # fmt: skip
 
@@ -63,6 +63,7 @@ class Pending:
         self.key_is_busy = False
         self.request_id = request_id
         self.size = size
+        self.arrived_at = asyncio.get_running_loop().time()
         self.deadline = deadline
         self.names: tuple[Name, ...] = command.reads() + command.claims()
         self.reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
@@ -78,8 +79,12 @@ class Pending:
 
     def refuse(self, refused: Refused) -> None:
         """Refuse the waiting request, if it still waits; its key stays free."""
-        if not self.reply.done():
+        if self.reply.done():
+            return
+        try:
             self.reply.set_result(self.refusal(refused))
+        except Exception as error:  # a bug: the request hears of it, and whoever else waits still has a turn
+            self.reply.set_exception(error)
 
     def kept(self, answer: Answer) -> KeptAnswer:
         """Give the answer as it is kept under this command's key."""

@@ -9,6 +9,10 @@ from owed.core.state import Name, State
 from owed.model.answer import KeptAnswer
 
 
+LOCK_WAIT = 0.25
+"""Seconds that a batch waits for a lock of somebody else. Then it is split: the others need not wait for it."""
+
+
 class AnswerKey(NamedTuple):
     """An idempotency key in its scope: a merchant and a mode."""
 
@@ -58,8 +62,14 @@ class Store(Protocol):
             Unknown: The connection died, and nobody can say whether it was saved.
         """
 
-    def held(self, names: list[Name], keys: list[AnswerKey]) -> AbstractAsyncContextManager[Held]:
-        """Hold keys and objects in a transaction, saved when it is left. Raises as `write` does."""
+    def held(
+        self, names: list[Name], keys: list[AnswerKey], lock_wait: float = LOCK_WAIT
+    ) -> AbstractAsyncContextManager[Held]:
+        """Hold keys and objects in a transaction, saved when it is left. Raises as `write` does.
+
+        Args:
+            lock_wait: Seconds to wait for what somebody else holds.
+        """
 
 
 class Conflict(Exception):

@@ -12,7 +12,13 @@ def words(text: str) -> list[str]:
     """List the words of a text: runs of letters and digits, in one case and one form of Unicode."""
     if text.isascii():
         return WORD.findall(text.lower())
-    return WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(character if is_of_word(character) else " " for character in folded).split()
+
+
+def is_of_word(character: str) -> bool:
+    """Tell whether a character is of a word: a letter, a digit, or a mark that belongs to the letter before it."""
+    return character.isalnum() or unicodedata.category(character)[0] == "M"
 
 
 def word_term(word: str) -> str:

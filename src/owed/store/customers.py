@@ -34,7 +34,13 @@ COLUMNS = {
     "updated_at": "timestamptz",
 }
 
-LOAD = """
+
+def naming_columns(sql: str) -> str:
+    """Name the columns of a statement that selects `customer.*`, or it would fail once a newer program adds one."""
+    return sql.replace("customer.*", ", ".join(f"customer.{column}" for column in COLUMNS))
+
+
+LOAD = naming_columns("""
     -- Customers by id, and by external reference.
     SELECT customer.*
       FROM unnest($1::int[], $2::text[]) AS wanted (tenant_id, id)
@@ -43,9 +49,9 @@ LOAD = """
     SELECT customer.*
       FROM unnest($3::int[], $4::text[]) AS wanted (tenant_id, external_reference)
       JOIN customer USING (tenant_id, external_reference)
-"""
+""")
 
-HOLD = """
+HOLD = naming_columns("""
     -- The same, held in the order of their keys, so that two workers never wait for each other.
       WITH wanted AS (
     SELECT customer.tenant_id, customer.id
@@ -61,7 +67,7 @@ HOLD = """
       JOIN wanted USING (tenant_id, id)
      ORDER BY customer.tenant_id, customer.id
        FOR NO KEY UPDATE OF customer
-"""
+""")
 
 INSERT = insert("customer", **COLUMNS)
 

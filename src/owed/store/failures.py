@@ -13,8 +13,9 @@ LOST = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutErr
 
 CONFLICTS = {"40001", "40P01", "23505"}  # stale, deadlock, a key that is taken
 LOCKED = "55P03"
+CLOSED = "55000"  # the database takes no connections
 OUT_OF_REACH = {"08", "28", "3D", "53", "57"}  # connection, log-in, no such database, resources, operator
-BAD_VALUES = {"22", "23"}
+BAD_VALUES = {"22", "23", "54"}  # data, constraint, too long for an index
 
 errors_seen: Counter[str] = Counter()
 """How often each SQLSTATE was seen by this process; `lost` where there was no connection to tell one."""
@@ -27,7 +28,7 @@ def meaning(error: asyncpg.PostgresError) -> Exception:
         return Conflict(str(error))
     if state == LOCKED:
         return Blocked(str(error))
-    if state[:2] in OUT_OF_REACH:
+    if state == CLOSED or state[:2] in OUT_OF_REACH:
         return Unavailable(str(error))
     return Rejected(str(error)) if state[:2] in BAD_VALUES else error
 

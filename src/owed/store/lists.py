@@ -12,16 +12,16 @@ from owed.model.search import customer_terms
 from owed.store import customers
 from owed.store.failures import translated
 
-EVERYTHING = """
+EVERYTHING = customers.naming_columns("""
     -- A page of all customers between two ids.
     SELECT customer.*
       FROM customer
      WHERE tenant_id = $1 AND id > $2 AND id < $3 AND created_at > $4 AND created_at < $5
      ORDER BY id {direction}
      LIMIT $6
-"""
+""")
 
-BY_TERMS = """
+BY_TERMS = customers.naming_columns("""
     -- A page of the customers that have one term, and all the others too.
     SELECT customer.*
       FROM search_term AS found
@@ -35,7 +35,7 @@ BY_TERMS = """
                                  AND other.object_id = found.object_id))
      ORDER BY found.object_id {direction}
      LIMIT $6
-"""
+""")
 
 RAREST_FIRST = """
     -- The terms, those on the fewest objects first. It counts no further than is needed to tell rare from common.

@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from owed.core.state import Name, State
-from owed.engine.store import AnswerKey, Blocked, Conflict, Writing
+from owed.engine.store import LOCK_WAIT, AnswerKey, Blocked, Conflict, Writing
 from owed.model.answer import KeptAnswer
 from owed.model.attribution import Attribution
 from owed.model.customer import Customer
@@ -72,20 +72,22 @@ class MemoryStore:
     async def write(self, writing: Writing) -> None:
         """Save it all, or nothing and raise."""
         async with self._holding((after.tenant_id, after.id) for _, after in writing.state.customers.changed()):
-            self._save(writing)
+            self.save(writing)
 
     @asynccontextmanager
-    async def held(self, names: list[Name], keys: list[AnswerKey]) -> AsyncIterator[HeldInMemory]:
+    async def held(
+        self, names: list[Name], keys: list[AnswerKey], lock_wait: float = LOCK_WAIT
+    ) -> AsyncIterator[HeldInMemory]:
         """Hold keys and objects in a transaction, saved when it is left."""
         busy = self._keys_held.intersection(keys)
         ours = set(keys) - busy
         self._keys_held |= ours
         try:
-            async with self._holding(key for name in names if (key := self._key(name))):
+            async with self._holding((key for name in names if (key := self._key(name))), lock_wait):
                 held = HeldInMemory(self._state(names), self._answers(ours), busy)
                 yield held
                 if held.writing is not None:
-                    self._save(held.writing)
+                    self.save(held.writing)
         finally:
             self._keys_held -= ours
 
@@ -95,11 +97,13 @@ class MemoryStore:
         return kept if recorded_at and self._now() - recorded_at <= KEPT_FOR else None
 
     @asynccontextmanager
-    async def _holding(self, customers: Iterable[CustomerKey]) -> AsyncIterator[None]:
+    async def _holding(
+        self, customers: Iterable[CustomerKey], lock_wait: float | None = None
+    ) -> AsyncIterator[None]:
         """Lock customers in the order of their keys, so that two writers never wait for each other."""
         async with AsyncExitStack() as locked:
             try:
-                async with asyncio.timeout(LOCK_SECONDS):
+                async with asyncio.timeout(lock_wait or LOCK_SECONDS):
                     await asyncio.sleep(0)
                     for key in sorted(set(customers)):
                         await locked.enter_async_context(self._locks.setdefault(key, asyncio.Lock()))
@@ -117,7 +121,7 @@ class MemoryStore:
     def _answers(self, keys: Iterable[AnswerKey]) -> dict[AnswerKey, KeptAnswer]:
         return {key: kept for key in keys if (kept := self.kept(key))}
 
-    def _save(self, writing: Writing) -> None:
+    def save(self, writing: Writing) -> None:
         """Check everything first, then keep everything."""
         state, tables, now = writing.state, self.tables, self._now()
         changed, created = list(state.customers.changed()), state.customers.created()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 from owed.core.state import Name, State
 from owed.database.pool import Connection, Pool, connect
-from owed.engine.store import AnswerKey, Unavailable, Unknown, Writing
+from owed.engine.store import LOCK_WAIT, AnswerKey, Unavailable, Unknown, Writing
 from owed.model.answer import KeptAnswer
 from owed.store import customers, records, search
 from owed.store.failures import LOST, translated
@@ -72,10 +72,12 @@ class PostgresStore:
                 await save(connection, writing)
 
     @asynccontextmanager
-    async def held(self, names: list[Name], keys: list[AnswerKey]) -> AsyncIterator[HeldByPostgres]:
+    async def held(
+        self, names: list[Name], keys: list[AnswerKey], lock_wait: float = LOCK_WAIT
+    ) -> AsyncIterator[HeldByPostgres]:
         """Hold keys and objects in a transaction, saved when it is left."""
         with translated():
-            async with self._pool.connection() as connection, transaction(connection):
+            async with self._pool.connection() as connection, transaction(connection, lock_wait):
                 held = HeldByPostgres(connection)
                 await held.hold(names, keys)
                 yield held
@@ -103,9 +105,9 @@ class PostgresStore:
 
 
 @asynccontextmanager
-async def transaction(connection: Connection) -> AsyncIterator[None]:
-    """Begin a transaction; whoever leaves without a commit rolls it back."""
-    await connection.execute("BEGIN")
+async def transaction(connection: Connection, lock_wait: float) -> AsyncIterator[None]:
+    """Begin a transaction that waits so long for a lock; whoever leaves without a commit rolls it back."""
+    await connection.execute(f"BEGIN; SET LOCAL lock_timeout = {round(lock_wait * 1000)}")
     try:
         yield
     finally:

@@ -124,8 +124,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("/health", "GET"): Operation(
         "health",
-        "Tell whether the process lives",
-        "Asks nobody else. Restart the service where this does not answer.",
+        "Health",
+        "Tells whether the process lives, asking nobody else. Restart the service where this does not answer.",
         {200: Success("It lives.", "Status")},
         (Code.INVALID_REQUEST,),
         READING,
@@ -134,8 +134,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("/ready", "GET"): Operation(
         "ready",
-        "Tell whether requests can be served",
-        "The database answers and has the schema that this program needs. Send no requests while it does not.",
+        "Readiness",
+        "Tells whether the database answers and has the schema that this program needs. Send no requests while not.",
         {200: Success("It is ready.", "Status")},
         (Code.INVALID_REQUEST, Code.UNAVAILABLE),
         READING,
@@ -144,8 +144,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("/metrics", "GET"): Operation(
         "metrics",
-        "Tell what the service has counted",
-        "For Prometheus, over all workers.",
+        "Metrics",
+        "What the service has counted, over all workers, for Prometheus.",
         {200: Success("The metrics, as text.", "Metrics", media_type="text/plain")},
         (Code.INVALID_REQUEST,),
         READING,

@@ -70,7 +70,7 @@ PARAMETERS: dict[str, Schema] = {
         "Request-Id",
         "A name of your own for this request, kept in the response and in the log. Anything else than 1 to 64 "
         "characters of `A-Z a-z 0-9 _ . -` is replaced.",
-        REQUEST_ID,
+        {"type": "string"},
         "checkout-7f3a",
     ),
     "OwedActor": header("Owed-Actor", "Who acts through the key. Recorded, never interpreted.", WORDS, "thandi@acme"),

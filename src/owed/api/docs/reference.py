@@ -9,6 +9,7 @@ from owed.api.docs.operations import OPERATIONS, Operation
 from owed.api.docs.samples import body_example, curl
 from owed.api.docs.shapes import bounds, resolved, type_name
 from owed.api.fields import Schema
+from owed.api.messages import JSON
 from owed.api.openapi import document
 
 INTRODUCTION = """\
@@ -144,7 +145,8 @@ def scrolled(wide: Html) -> Html:
 def row(name: str, schema: Schema, described: Schema, *, is_required: bool, place: str = "") -> Html:
     """Make the row of a member or parameter, with the members inside it."""
     notes = [*([place] if place else []), *(["required"] if is_required else [])]
-    inside = member_table(schema, described) if "properties" in schema else ""
+    items = resolved(schema.get("items", {}), described)
+    inside = next((member_table(each, described) for each in (schema, items) if "properties" in each), "")
     return element(
         "tr",
         element("th", element("code", name), *(element("small", note) for note in notes), scope="row"),
@@ -155,18 +157,26 @@ def row(name: str, schema: Schema, described: Schema, *, is_required: bool, plac
 
 def answers(responses: Schema, described: Schema) -> Html:
     """List what the operation answers."""
-    rows = (answer(status, resolved(response, described)) for status, response in responses.items())
+    rows = (answer(status, resolved(response, described), described) for status, response in responses.items())
     return element("details", element("summary", "Answers"), scrolled(element("table", element("tbody", *rows))))
 
 
-def answer(status: str, response: Schema) -> Html:
+def answer(status: str, response: Schema, described: Schema) -> Html:
     """Make the row of an answer."""
     named = join(*(join(" ", element("code", name)) for name in response["headers"]))
     return element(
         "tr",
         element("th", element("span", status, class_=f"status s{status[0]}"), scope="row"),
-        element("td", marked(response["description"]), element("small", "Headers:", named)),
+        element("td", marked(response["description"]), element("small", "Headers:", named), shown(response, described)),
     )
+
+
+def shown(response: Schema, described: Schema) -> Html:
+    """Show the body of an answer that has one in JSON; a problem's is told in the catalogue."""
+    schema = resolved(response.get("content", {}).get(JSON, {}).get("schema", {}), described)
+    if "examples" not in schema:
+        return Html("")
+    return join(pre(body_example(schema)), member_table(schema, described))
 
 
 def try_form(

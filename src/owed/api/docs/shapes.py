@@ -6,9 +6,10 @@ from owed.api.fields import Schema
 
 
 def resolved(schema: Schema, described: Schema) -> Schema:
-    """Give what a reference refers to; where it may be null instead, without the null."""
+    """Give what a reference refers to, and its type with null where it may be null instead."""
     if "anyOf" in schema:
-        schema = schema["anyOf"][0]
+        found = resolved(schema["anyOf"][0], described)
+        return {**found, "type": [found["type"], "null"]}
     if "$ref" not in schema:
         return schema
     found = described
@@ -26,7 +27,8 @@ def type_name(schema: Schema) -> str:
 def bounds(schema: Schema) -> Iterator[str]:
     """Yield in words what bounds a value."""
     if "maxLength" in schema:
-        yield f"{schema.get('minLength', 0)} to {schema['maxLength']} characters"
+        least = f"{schema['minLength']} to" if "minLength" in schema else "at most"
+        yield f"{least} {schema['maxLength']} characters"
     if "maximum" in schema:
         yield f"{schema['minimum']:,} to {schema['maximum']:,}"
     if "maxProperties" in schema:
