@@ -8,6 +8,7 @@ from typing import Literal
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bench.load import Scenario
 from bench.rounds import MOST, Measurements
@@ -45,7 +46,7 @@ class Grid:
         for number, column in enumerate(self.columns):
             table.add_column(column, justify=self.side if number else "left")
         for row in self.rows:
-            table.add_row(*row)
+            table.add_row(*map(Text, row))
         return table
 
 

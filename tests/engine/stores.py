@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from owed.core.state import Name, State
-from owed.engine.store import AnswerKey, Rejected, Unknown, Writing
+from owed.engine.store import LOCK_WAIT, AnswerKey, Rejected, Unknown, Writing, NamesByKey
 from owed.store.memory import HeldInMemory, MemoryStore
 
 
@@ -36,9 +36,11 @@ class GatedStore(MemoryStore):
         return await super().read(names)
 
     @asynccontextmanager
-    async def held(self, names: list[Name], keys: list[AnswerKey]) -> AsyncIterator[HeldInMemory]:
+    async def held(
+        self, names: list[Name], keys: NamesByKey, lock_wait: float = LOCK_WAIT
+    ) -> AsyncIterator[HeldInMemory]:
         await self._wait()
-        async with super().held(names, keys) as held:
+        async with super().held(names, keys, lock_wait) as held:
             yield held
 
     async def _wait(self) -> None:
@@ -122,11 +124,13 @@ class CountingStore(MemoryStore):
         self.most = 0
 
     @asynccontextmanager
-    async def held(self, names: list[Name], keys: list[AnswerKey]) -> AsyncIterator[HeldInMemory]:
+    async def held(
+        self, names: list[Name], keys: NamesByKey, lock_wait: float = LOCK_WAIT
+    ) -> AsyncIterator[HeldInMemory]:
         self.open += 1
         self.most = max(self.most, self.open)
         try:
-            async with super().held(names, keys) as held:
+            async with super().held(names, keys, lock_wait) as held:
                 yield held
         finally:
             self.open -= 1

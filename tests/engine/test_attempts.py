@@ -12,7 +12,6 @@ from owed.engine.deciding import BUG
 from owed.engine.engine import Limits
 from owed.engine.pending import Reply
 from owed.engine.store import AnswerKey, Blocked, Conflict, Rejected, Unavailable, Unknown
-from owed.store import memory
 from owed.store.memory import MemoryStore
 from tests.core.samples import JANE, create, refuse_broken, update
 from tests.engine.commands import Broken, broken_render, is_done
@@ -31,8 +30,7 @@ K = AnswerKey(1, "k")
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for locks, and between attempts, no longer than it takes to see it."""
-    monkeypatch.setattr(memory, "LOCK_SECONDS", 0.01)
+    """Wait between attempts no longer than it takes to see it."""
     monkeypatch.setattr(attempts, "PAUSES", (0.0,) * 5)
     monkeypatch.setattr(attempts, "RETRY_ASIDE", 0.005)
 
@@ -182,7 +180,7 @@ async def test_a_command_that_is_blocked_is_set_aside_and_the_others_go_on() -> 
     store = MemoryStore()
     async with opened(store) as desk:
         await desk.say(*(create(f"c{number}") for number in range(20)))
-        async with store.held([Name("customer", 1, "c7")], []):
+        async with store.held([Name("customer", 1, "c7")], {}):
             tasks = [desk.hand_in(update(f"c{number}", name="x")) for number in range(20)]
             blocked = tasks.pop(7)
 
@@ -196,7 +194,7 @@ async def test_a_command_that_stays_blocked_is_told_so_in_the_end() -> None:
     store = MemoryStore()
     async with opened(store, Limits(patience=0.1)) as desk:
         await desk.ask(create("a"))
-        async with store.held([Name("customer", 1, "a")], []):
+        async with store.held([Name("customer", 1, "a")], {}):
             assert (await desk.ask(update("a", name="x"))).answer == render(LATE)
 
         assert await desk.say(update("a", name="y")) == [DONE]
@@ -208,14 +206,14 @@ async def test_many_blocked_commands_leave_connections_to_the_others() -> None:
     names = [Name("customer", 1, f"c{number}") for number in range(30)]
     async with opened(store) as desk:
         await desk.say(*(create(name.text) for name in names))
-        async with store.held(names, []):
+        async with store.held(names, {}):
             tasks = [desk.hand_in(update(name.text, name="x")) for name in names]
             await until(lambda: len(desk.engine._aside) == len(names))
             store.most = 0
             assert await desk.say(create("other")) == [DONE]
         assert words(await asyncio.gather(*tasks)) == [DONE] * 30
 
-    assert store.most <= attempts.ASIDE_AT_ONCE + Limits().in_flight
+    assert store.most <= attempts.BLOCKED_AT_ONCE + attempts.BUSY_AT_ONCE + Limits().in_flight
 
 
 # Case 5, and a store that is out of reach

@@ -161,7 +161,7 @@ async def test_a_tenant_that_waits_for_a_held_object_delays_nobody_else() -> Non
     store = MemoryStore()
     async with opened(store, Limits(batch=8)) as desk:
         await desk.ask(create("hot", tenant=1))
-        async with store.held([Name("customer", 1, "hot")], []):
+        async with store.held([Name("customer", 1, "hot")], {}):
             hot = [desk.hand_in(update("hot", tenant=1, name=f"{number}")) for number in range(1_000)]
             await turns()
             assert await desk.say(create("other", tenant=2)) == [DONE]

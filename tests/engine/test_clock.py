@@ -13,7 +13,7 @@ from owed.core.outcomes import Fault, invalid
 from owed.core.state import Name, State
 from owed.engine.clock import BatchStamp, Clock
 from owed.engine.engine import Limits
-from owed.engine.store import AnswerKey
+from owed.engine.store import LOCK_WAIT, AnswerKey, NamesByKey
 from owed.model.identifiers import IdSource, id_at
 from owed.store.memory import HeldInMemory, MemoryStore
 from tests.core.samples import KEY, NOW, SeededStamp, Stamps, create
@@ -78,7 +78,7 @@ class Diary(MemoryStore):
 
     @asynccontextmanager
     async def held(
-        self, names: list[Name], keys: list[AnswerKey], lock_wait: float = 0.01
+        self, names: list[Name], keys: NamesByKey, lock_wait: float = LOCK_WAIT
     ) -> AsyncIterator[HeldInMemory]:
         async with super().held(names, keys, lock_wait) as held:
             self.entries.append("held")

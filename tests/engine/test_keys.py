@@ -11,7 +11,7 @@ from owed.core.outcomes import Code, Fault, invalid
 from owed.core.state import Name
 from owed.engine import attempts, keys
 from owed.engine.keys import IN_USE, REUSED
-from owed.engine.store import AnswerKey, Blocked
+from owed.engine.store import LOCK_WAIT, AnswerKey, Blocked, NamesByKey
 from owed.store.memory import HeldInMemory, MemoryStore
 from tests.core.samples import KEY, create, update
 from tests.engine.commands import Broken
@@ -132,7 +132,7 @@ async def test_a_caller_that_waits_for_the_first_may_go_away() -> None:
 async def test_a_key_that_another_worker_decides_holds_up_nobody_else() -> None:
     store = MemoryStore()
     async with opened(store) as desk:
-        async with store.held([], [K]):
+        async with store.held([], {K: ()}):
             waiting = desk.hand_in(INVALID, "k")
             assert await desk.say(*(create(f"c{number}") for number in range(5))) == [DONE] * 5
             await turns()
@@ -144,7 +144,7 @@ async def test_a_key_that_another_worker_decides_holds_up_nobody_else() -> None:
 async def test_the_others_of_a_batch_go_on_without_the_one_whose_key_is_busy() -> None:
     store = MemoryStore()
     async with opened(store) as desk:
-        async with store.held([], [K]):
+        async with store.held([], {K: ()}):
             waiting = desk.hand_in(INVALID, "k")
             others = [desk.hand_in(create(f"c{number}"), f"k{number}") for number in range(5)]
 
@@ -170,7 +170,7 @@ async def test_the_loser_of_a_key_gets_the_winners_answer() -> None:
 @pytest.mark.usefixtures("patience")
 async def test_a_key_that_stays_busy_elsewhere_is_refused_in_the_end() -> None:
     store = MemoryStore()
-    async with opened(store) as desk, store.held([], [K]):
+    async with opened(store) as desk, store.held([], {K: ()}):
         reply = await desk.ask(INVALID, "k")
 
         assert (reply.answer, reply.passing) == (render(IN_USE), True)
@@ -185,7 +185,7 @@ class HalfBlockedStore(MemoryStore):
 
     @asynccontextmanager
     async def held(
-        self, names: list[Name], keys: list[AnswerKey], lock_wait: float = 0.01
+        self, names: list[Name], keys: NamesByKey, lock_wait: float = LOCK_WAIT
     ) -> AsyncIterator[HeldInMemory]:
         if Name("customer", 1, "blocked") in names and not self.over.is_set():
             if len(names) == 1:

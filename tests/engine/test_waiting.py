@@ -5,10 +5,8 @@ import asyncio
 import pytest
 
 from owed.core.state import Name
-from owed.engine import attempts
 from owed.engine.attempts import LATE
 from owed.engine.engine import CLOSING, Limits
-from owed.store import memory
 from owed.store.memory import MemoryStore
 from tests.core.samples import create, update
 from tests.engine.desk import DONE, opened, render, turns, until, word, words
@@ -89,13 +87,11 @@ async def test_closing_waits_for_commands_that_wait_for_each_other() -> None:
         assert words(await asyncio.gather(*tasks)) == [DONE] * 50
 
 
-async def test_closing_waits_for_what_was_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "LOCK_SECONDS", 0.01)
-    monkeypatch.setattr(attempts, "RETRY_ASIDE", 0.005)
+async def test_closing_waits_for_what_was_set_aside() -> None:
     store = MemoryStore()
     async with opened(store) as desk:
         await desk.ask(create("a"))
-        async with store.held([Name("customer", 1, "a")], []):
+        async with store.held([Name("customer", 1, "a")], {}):
             blocked = desk.hand_in(update("a", name="x"))
             await until(lambda: bool(desk.engine._aside))
             closing = asyncio.create_task(desk.engine.close())

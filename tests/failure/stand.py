@@ -84,6 +84,14 @@ class Stand:
         """Give the last lines of the log that are about no request."""
         return [line for line in self.log().splitlines() if '"milliseconds"' not in line][-SHOWN:]
 
+    def ended_within(self, seconds: float) -> int | None:
+        """Wait for the end of `owed serve` and give its exit code; kill it, and give None, where it takes longer."""
+        try:
+            return self.service.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill_parent()
+            return None
+
     def close(self) -> None:
         """Stop the service, and see PostgreSQL off if it is still there."""
         if self.is_serving():

@@ -92,7 +92,7 @@ def test_slow_clients_do_not_hold_up_the_end(
 ) -> None:
     with slow_clients(stand.port, merchant.keys["sk_test"], kinds):
         stand.service.process.terminate()
-        code = stand.service.process.wait(seconds)
+        code = stand.ended_within(seconds)
     stand.start()
 
     assert code == 0

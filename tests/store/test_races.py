@@ -114,6 +114,21 @@ async def test_a_row_that_somebody_locks_holds_up_its_own_command_alone(dsn: str
         assert word(await blocked) == DONE
 
 
+async def test_many_rows_that_somebody_locks_hold_up_nobody_else(dsn: str, tenant: int) -> None:
+    """Case 7: another merchant's command in the same batch does not wait for each of them in turn."""
+    other = tenant + 10_000
+    async with worker(dsn, Limits(patience=3.0)) as desk, session(dsn) as psql:
+        await desk.say(create("a", tenant=other), *(create(f"c{number}", tenant=tenant) for number in range(100)))
+        async with psql.transaction():
+            await psql.fetch("SELECT FROM customer WHERE tenant_id = $1 FOR UPDATE", tenant)
+            blocked = [desk.hand_in(update(f"c{number}", tenant=tenant, name="x")) for number in range(100)]
+            async with asyncio.timeout(2):
+                assert await desk.say(update("a", tenant=other, name="x")) == [DONE]
+            assert not any(task.done() for task in blocked)
+
+        assert words(await asyncio.gather(*blocked)) == [DONE] * 100
+
+
 async def test_a_row_that_somebody_locks_too_long_is_told_so(dsn: str, tenant: int) -> None:
     async with worker(dsn, Limits(patience=0.3)) as desk, session(dsn) as psql:
         await desk.ask(create("a", tenant=tenant))

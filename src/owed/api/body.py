@@ -101,11 +101,11 @@ def faults_of(value: Any, pointer: str, depth: int) -> Iterator[Fault]:
         if isinstance(value, Repetitive):
             for name in dict.fromkeys(value.names):
                 yield Fault(f"{pointer}/{escaped(name)}", "This member is given twice in one object; give it once.")
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for name, item in items:
-            if fault := text_fault(str(name)):
-                yield Fault(pointer, f"A member's name: {fault}")
-            yield from faults_of(item, f"{pointer}/{escaped(str(name))}", depth + 1)
+        named = value.items() if isinstance(value, dict) else ((str(place), item) for place, item in enumerate(value))
+        for name, item in named:
+            if fault := text_fault(name):
+                yield Fault(pointer, f"The name of a member is wrong: {fault}")
+            yield from faults_of(item, f"{pointer}/{escaped(name)}", depth + 1)
 
 
 def text_fault(text: str) -> str | None:

@@ -30,7 +30,7 @@ SECURITY: Schema = {
 LEADS_TO = ("retrieveCustomer", "updateCustomer")
 """The operations that a new customer's id leads to."""
 
-ALWAYS_THERE = {401: ("WWW-Authenticate",), 405: ("Allow",), 429: ("Retry-After", *RATE_LIMIT), 503: ("Retry-After",)}
+ALWAYS_THERE = {401: ("WWW-Authenticate",), 429: ("Retry-After", *RATE_LIMIT), 503: ("Retry-After",)}
 """The headers that a refusal with a status always has."""
 
 
@@ -57,7 +57,7 @@ def document() -> Schema:
             "schemas": schemas(),
             "parameters": PARAMETERS,
             "headers": HEADERS,
-            "responses": {f"Problem{status}": refused(status, codes) for status, codes in statuses(CATALOGUE).items()},
+            "responses": problem_responses(),
             "securitySchemes": {"key": SECURITY},
         },
     }
@@ -74,7 +74,9 @@ def paths() -> dict[str, Schema]:
 def described(operation: Operation) -> Schema:
     """Describe one operation."""
     answers = {str(status): answered(operation, success) for status, success in operation.answers.items()}
-    refusals = {str(status): reference("responses", f"Problem{status}") for status in statuses(operation.problems)}
+    refusals = {
+        str(status): reference("responses", name_of(codes)) for status, codes in statuses(operation.problems).items()
+    }
     found: Schema = {
         "operationId": operation.id,
         "summary": operation.summary,
@@ -104,6 +106,20 @@ def answered(operation: Operation, success: Success) -> Schema:
         named = {"customer": "$response.body#/id"}
         found["links"] = {name: {"operationId": name, "parameters": named} for name in LEADS_TO}
     return found
+
+
+def problem_responses() -> dict[str, Schema]:
+    """Describe the refusals of all operations, each set of codes under its own name."""
+    return {
+        name_of(codes): refused(status, codes)
+        for operation in OPERATIONS.values()
+        for status, codes in statuses(operation.problems).items()
+    }
+
+
+def name_of(codes: Iterable[Code]) -> str:
+    """Name the refusals with these codes."""
+    return "Or".join(code.replace("_", " ").title().replace(" ", "") for code in codes)
 
 
 def refused(status: int, codes: list[Code]) -> Schema:

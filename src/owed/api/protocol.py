@@ -7,7 +7,7 @@ connection for a bounded time and a bounded memory.
 from asyncio import TimerHandle, Transport
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from owed.api.messages import PROBLEM_JSON, new_request_id
 from owed.api.problems import problem
@@ -95,9 +95,14 @@ class Protocol(HttpToolsProtocol):
         super().data_received(data)
         if self._is_arriving and not self._has_head and self._head_bytes > HEAD_BYTES:
             self.send_400_response("")
-        if self.timeout_keep_alive_task is None and (self.cycle is None or self.cycle.response_complete):
+        if self.timeout_keep_alive_task is None and self.is_idle():
             self._is_arriving = True  # whatever it was, blank lines perhaps, uvicorn no longer counts the connection as idle
         self._watch()
+
+    def is_idle(self) -> bool:
+        """Tell whether no request is under way."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete
 
     def on_message_begin(self) -> None:
         """Begin a request."""

@@ -31,6 +31,9 @@ LATE = Refused(Code.UNAVAILABLE, "The request waited too long for its turn. Noth
 PAUSES = (0.0, 0.005, 0.02, 0.05, 0.1)
 """Seconds, jittered, before each further attempt of a batch that keeps losing races."""
 
+BRIEFLY = 0.002
+"""Seconds that the parts of a blocked batch wait for a lock: only to find out whose it is."""
+
 RETRY_ASIDE = 0.02
 """Seconds between the attempts of a command that was set aside."""
 
@@ -95,6 +98,7 @@ class Attempts:
             try:
                 return await self._held(batch, lock_wait)
             except Blocked:
+                lock_wait = BRIEFLY  # or each of its parts would wait as long again, one after the other
                 break
             except Conflict:
                 continue
@@ -106,11 +110,11 @@ class Attempts:
         if len(batch) == 1:
             return batch
         middle = len(batch) // 2
-        return [*await self._holding(batch[:middle]), *await self._holding(batch[middle:])]
+        return [*await self._holding(batch[:middle], lock_wait), *await self._holding(batch[middle:], lock_wait)]
 
     async def _held(self, batch: list[Pending], lock_wait: float) -> list[Pending]:
-        names = sorted({name for pending in batch for name in pending.names})
-        keys = sorted({pending.answer_key for pending in batch if pending.answer_key})
+        names = [name for pending in batch if not pending.answer_key for name in pending.names]
+        keys = {pending.answer_key: pending.names for pending in batch if pending.answer_key}
         with refusing(batch):
             async with self._store.held(names, keys, lock_wait) as held:
                 decided, still_open = replayed(batch, held)

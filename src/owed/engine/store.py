@@ -1,5 +1,6 @@
 """What the engine needs of a store, and how a store says that it could not."""
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
@@ -18,6 +19,10 @@ class AnswerKey(NamedTuple):
 
     tenant_id: int
     key: str
+
+
+NamesByKey = Mapping[AnswerKey, tuple[Name, ...]]
+"""For each key, what its command names."""
 
 
 class Writing(msgspec.Struct):
@@ -63,11 +68,13 @@ class Store(Protocol):
         """
 
     def held(
-        self, names: list[Name], keys: list[AnswerKey], lock_wait: float = LOCK_WAIT
+        self, names: list[Name], keys: NamesByKey, lock_wait: float = LOCK_WAIT
     ) -> AbstractAsyncContextManager[Held]:
         """Hold keys and objects in a transaction, saved when it is left. Raises as `write` does.
 
         Args:
+            names: What to hold in any case.
+            keys: The keys to hold, each with what to hold too if it is free.
             lock_wait: Seconds to wait for what somebody else holds.
         """
 

@@ -9,15 +9,12 @@ from typing import TypeVar
 import msgspec
 
 from owed.core.state import Name, State
-from owed.engine.store import LOCK_WAIT, AnswerKey, Blocked, Conflict, Writing
+from owed.engine.store import LOCK_WAIT, AnswerKey, Blocked, Conflict, NamesByKey, Writing
 from owed.model.answer import KeptAnswer
 from owed.model.attribution import Attribution
 from owed.model.customer import Customer
 from owed.model.event import Event
 from owed.model.transfer import Transfer
-
-LOCK_SECONDS = 0.25
-"""How long a writing waits for an object that somebody else holds, as PostgreSQL's `lock_timeout`."""
 
 KEPT_FOR = timedelta(hours=24)
 
@@ -76,15 +73,16 @@ class MemoryStore:
 
     @asynccontextmanager
     async def held(
-        self, names: list[Name], keys: list[AnswerKey], lock_wait: float = LOCK_WAIT
+        self, names: list[Name], keys: NamesByKey, lock_wait: float = LOCK_WAIT
     ) -> AsyncIterator[HeldInMemory]:
         """Hold keys and objects in a transaction, saved when it is left."""
         busy = self._keys_held.intersection(keys)
         ours = set(keys) - busy
         self._keys_held |= ours
+        wanted = [*names, *(name for key in ours for name in keys[key])]
         try:
-            async with self._holding((key for name in names if (key := self._key(name))), lock_wait):
-                held = HeldInMemory(self._state(names), self._answers(ours), busy)
+            async with self._holding((key for name in wanted if (key := self._key(name))), lock_wait):
+                held = HeldInMemory(self._state(wanted), self._answers(ours), busy)
                 yield held
                 if held.writing is not None:
                     self.save(held.writing)
@@ -97,13 +95,11 @@ class MemoryStore:
         return kept if recorded_at and self._now() - recorded_at <= KEPT_FOR else None
 
     @asynccontextmanager
-    async def _holding(
-        self, customers: Iterable[CustomerKey], lock_wait: float | None = None
-    ) -> AsyncIterator[None]:
+    async def _holding(self, customers: Iterable[CustomerKey], lock_wait: float = LOCK_WAIT) -> AsyncIterator[None]:
         """Lock customers in the order of their keys, so that two writers never wait for each other."""
         async with AsyncExitStack() as locked:
             try:
-                async with asyncio.timeout(lock_wait or LOCK_SECONDS):
+                async with asyncio.timeout(lock_wait):
                     await asyncio.sleep(0)
                     for key in sorted(set(customers)):
                         await locked.enter_async_context(self._locks.setdefault(key, asyncio.Lock()))

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 from owed.core.state import Name, State
 from owed.database.pool import Connection, Pool, connect
-from owed.engine.store import LOCK_WAIT, AnswerKey, Unavailable, Unknown, Writing
+from owed.engine.store import LOCK_WAIT, AnswerKey, NamesByKey, Unavailable, Unknown, Writing
 from owed.model.answer import KeptAnswer
 from owed.store import customers, records, search
 from owed.store.failures import LOST, translated
@@ -32,16 +32,20 @@ class HeldByPostgres:
         self.writing: Writing | None = None
         self._connection = connection
 
-    async def hold(self, names: list[Name], keys: list[AnswerKey]) -> None:
-        """Take the keys that are free, then the objects, in one order for all workers."""
-        for row in await self._connection.fetch(records.CLAIM_KEYS, *columns(keys, 2)):
+    async def hold(self, names: list[Name], keys: NamesByKey) -> None:
+        """Take the keys that are free, then the objects, in one order for all workers.
+
+        What a busy key names is left alone: to wait for it would be to wait for whoever has the key.
+        """
+        for row in await self._connection.fetch(records.CLAIM_KEYS, *columns(sorted(keys), 2)):
             key = AnswerKey(row["tenant_id"], row["key"])
             if not row["free"]:
                 self.busy.add(key)
             elif row["status"] is not None:
                 self.answers[key] = records.kept_answer(row)
-        if names:
-            self.state = State(await customers.hold(self._connection, names))
+        wanted = {*names, *(name for key in keys if key not in self.busy for name in keys[key])}
+        if wanted:
+            self.state = State(await customers.hold(self._connection, wanted))
 
     async def write(self, writing: Writing) -> None:
         """Save it all; it counts once the transaction is left."""
@@ -73,7 +77,7 @@ class PostgresStore:
 
     @asynccontextmanager
     async def held(
-        self, names: list[Name], keys: list[AnswerKey], lock_wait: float = LOCK_WAIT
+        self, names: list[Name], keys: NamesByKey, lock_wait: float = LOCK_WAIT
     ) -> AsyncIterator[HeldByPostgres]:
         """Hold keys and objects in a transaction, saved when it is left."""
         with translated():

@@ -104,9 +104,12 @@ END_BACKEND = """
 """
 
 WAS_WRITTEN = """
-    -- Whether a batch was saved: its first event, or its first answer, is there.
-    SELECT EXISTS (SELECT FROM event WHERE tenant_id = $1 AND id = $2)
-        OR EXISTS (SELECT FROM answer WHERE tenant_id = $3 AND key = $4 AND fingerprint = $5 AND body = $6)
+    -- Whether a batch was saved: its first event is there; where it has none, its first answer. (An answer alone proves
+    -- nothing of the rest: another request may have left it under the same key.)
+    SELECT CASE WHEN $2::text IS NOT NULL
+                THEN EXISTS (SELECT FROM event WHERE tenant_id = $1 AND id = $2)
+                ELSE EXISTS (SELECT FROM answer WHERE tenant_id = $3 AND key = $4 AND fingerprint = $5 AND body = $6)
+           END
 """
 
 

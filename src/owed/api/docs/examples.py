@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from owed.api.fields import Schema
-from owed.api.problems import problem
+from owed.api.problems import CATALOGUE, problem
 from owed.core.customers import KIND, duplicate
 from owed.core.outcomes import Code, Fault, Refused, invalid, not_found
 from owed.core.preconditions import stale
@@ -56,6 +56,7 @@ REFUSALS = {
 
 def example(code: Code) -> Schema:
     """Give the body of a refusal with this code."""
-    answer = problem(REFUSALS[code], BASE_URL, PATHS.get(code, CUSTOMERS), REQUEST_ID)
+    refused = REFUSALS.get(code) or Refused(code, CATALOGUE[code].meaning)
+    answer = problem(refused, BASE_URL, PATHS.get(code, CUSTOMERS), REQUEST_ID)
     body: dict[str, Any] = msgspec.json.decode(answer.body)
     return body

@@ -8,7 +8,7 @@ from owed.api.fields import Schema
 from owed.api.lists import DEFAULT_LIMIT, FILTERS, MOST
 
 KEY_PATTERN = "^[A-Za-z0-9_-]{1,255}$"
-WORDS: Schema = {"type": "string", "minLength": 1, "maxLength": 255}
+WORDS: Schema = {"type": "string", "maxLength": 255}
 REQUEST_ID: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}
 TAG: Schema = {"type": "string", "pattern": '^"[0-9]+"$'}
 TAGS: Schema = {"type": "string"}
@@ -73,8 +73,10 @@ PARAMETERS: dict[str, Schema] = {
         {"type": "string"},
         "checkout-7f3a",
     ),
-    "OwedActor": header("Owed-Actor", "Who acts through the key. Recorded, never interpreted.", WORDS, "thandi@acme"),
-    "OwedReason": header("Owed-Reason", "Why. Recorded, never interpreted.", WORDS, "meter was read again"),
+    "OwedActor": header(
+        "Owed-Actor", "Who acts through the key, in printable characters; not interpreted.", WORDS, "thandi@acme"
+    ),
+    "OwedReason": header("Owed-Reason", "Why, in printable characters; not interpreted.", WORDS, "meter read again"),
     "Limit": query("limit", "How many objects a page may have.", LIMIT, 20),
     "Cursor": query(
         "cursor", "A `Next-Cursor` or `Prev-Cursor` that this list gave, with the same filters.", {"type": "string"}
@@ -112,7 +114,6 @@ HEADERS: dict[str, Schema] = {
     "RateLimit-Limit": {"description": "Requests that the key may make at once.", "schema": {"type": "number"}},
     "RateLimit-Remaining": {"description": "Requests that are left of them.", "schema": COUNT},
     "RateLimit-Reset": {"description": "Seconds until all of them are there again.", "schema": COUNT},
-    "Allow": {"description": "The methods that the path has.", "schema": {"type": "string"}},
     "WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string", "pattern": "^Bearer"}},
 }
 """Those of responses."""

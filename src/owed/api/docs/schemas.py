@@ -35,7 +35,7 @@ def schemas() -> dict[str, Schema]:
             "examples": [JOHN_DOE],
         },
         "CustomerChanges": {**with_nulls(UPDATE, UPDATE.members), "examples": [CHANGES]},
-        "CustomerMergePatch": {**with_nulls(UPDATE, {*CLEARABLE, "metadata"}), "examples": [MERGE_PATCH]},
+        "CustomerMergePatch": {**with_nulls(UPDATE, CLEARABLE), "examples": [MERGE_PATCH]},
         "PaymentRules": customer_fields.PAYMENT_RULES.schema,
         "Problem": problem(),
         "Status": {
@@ -50,15 +50,13 @@ def schemas() -> dict[str, Schema]:
 
 def shown_customer() -> Schema:
     """Describe a customer as it goes out: what is not set is absent."""
-    members: dict[str, Schema] = {
-        "id": {
-            "type": "string",
-            "pattern": f"^{pattern(CUSTOMER).pattern}$",
-            "description": "The customer's id.",
-            "examples": [JOHN_DOE_SHOWN["id"]],
-        },
-        **properties(CREATE),
+    identifier = {
+        "type": "string",
+        "pattern": f"^{pattern(CUSTOMER).pattern}$",
+        "description": "The customer's id.",
+        "examples": [JOHN_DOE_SHOWN["id"]],
     }
+    members: dict[str, Schema] = {**properties(CREATE), "id": identifier}
     return {
         "type": "object",
         "description": "A person or business that can have accounts and bills. A member that is not set is absent.",
@@ -87,23 +85,20 @@ def properties(fields: Object) -> dict[str, Schema]:
 
 
 def with_nulls(fields: Object, nullable: Iterable[str]) -> Schema:
-    """Describe an object of which some members, and the values of metadata if that is one, may be null."""
+    """Describe an object of which some members, and the values of metadata, may be null."""
     members = properties(fields)
-    for name in nullable:
-        if name != "metadata":
-            members[name] = or_null(members[name])
-    if "metadata" in nullable:
-        values = or_null(members["metadata"]["additionalProperties"])
-        members["metadata"] = {**members["metadata"], "additionalProperties": values}
+    values = or_null(members["metadata"]["additionalProperties"])
+    members["metadata"] = {**members["metadata"], "additionalProperties": values}
+    members |= {name: or_null(members[name]) for name in nullable}
     described = {**fields.schema, "properties": members}
     return described if fields.required else {name: value for name, value in described.items() if name != "required"}
 
 
 def or_null(schema: Schema) -> Schema:
     """Describe a value that may be null instead."""
-    if "type" in schema:
-        return {**schema, "type": [schema["type"], "null"]}
-    return {"anyOf": [schema, {"type": "null"}]}
+    if "type" not in schema:
+        return {"anyOf": [schema, {"type": "null"}]}
+    return schema if schema["type"] == "null" else {**schema, "type": [schema["type"], "null"]}
 
 
 def problem() -> Schema:
