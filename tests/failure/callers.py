@@ -120,7 +120,7 @@ class Caller(threading.Thread):
     def run(self) -> None:
         try:
             while not self.field.stopping.wait(self.random.uniform(0, 0.04)):
-                if self.random.random() < 0.1:
+                if self.random.random() < 0.2:
                     self._send_once(self._next_write())
                 else:
                     self._perform(self._next_write())

@@ -116,8 +116,8 @@ TOGETHER = {
 }
 PLACES = {"first": None, "deep": Cursor(newer=False, id=""), "back": Cursor(newer=True, id="")}
 
-BOUND = 700
-"""Buffers for 21 rows of a page and one beside it: index and table, four levels each, and some for the catalogue."""
+BOUND = 200
+"""Buffers for the 21 rows of a page and the one beside it: of the index, and of the table at some four for each row."""
 
 
 def at(place: Cursor | None, loaded: Loaded) -> Cursor | None:

@@ -20,14 +20,15 @@ URL_BYTES = 8 * 1024
 """Bytes that the path and the query may have."""
 
 PATIENCE = 15.0
-"""Seconds in which a request must have arrived, once its connection is open or its first byte is there."""
+"""Seconds in which a request must have arrived, once its connection is open or its first byte is there; and in which a
+client must have read something of what it asked for."""
 
 MOST_CONNECTIONS = 4_096
 """Connections of one worker; a further one is closed at once."""
 
 
 LARGE_PART = 64 * 1024
-"""Bytes of a part of a response that is worth a write of its own."""
+"""Bytes of a part of a response that is worth a write of its own, and that an honest reader reads in time."""
 
 
 CONTINUE = b"HTTP/1.1 100 "
@@ -51,10 +52,10 @@ class WholeResponses:
             self.flush()
 
     def flush(self) -> None:
-        """Send what was kept."""
-        if self._waiting:
+        """Send what was kept; where the client is gone, drop it."""
+        if self._waiting and not self._transport.is_closing():
             self._transport.write(b"".join(self._waiting))
-            self._waiting.clear()
+        self._waiting.clear()
 
     def close(self) -> None:
         """Send what was kept, and close."""
@@ -74,6 +75,7 @@ class Protocol(HttpToolsProtocol):
         self._has_head = False
         self._head_bytes = 0
         self._deadline: TimerHandle | None = None
+        self._reading: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Take a connection, unless there are too many."""
@@ -87,6 +89,8 @@ class Protocol(HttpToolsProtocol):
         """Forget the connection."""
         self._is_arriving = False
         self._watch()
+        if self._reading is not None:
+            self._reading.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -127,6 +131,24 @@ class Protocol(HttpToolsProtocol):
         self._whole.flush()
         super().on_response_complete()
 
+    def pause_writing(self) -> None:
+        """Stop writing to a client that does not read, and see it off if it goes on so."""
+        super().pause_writing()
+        self._watch_reading(self._whole.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """Go on writing."""
+        super().resume_writing()
+        if self._reading is not None:
+            self._reading.cancel()
+
+    def shutdown(self) -> None:
+        """Close the connection once its request is answered; one that has not arrived whole was never accepted."""
+        if self._is_arriving:
+            self._whole.close()
+        else:
+            super().shutdown()
+
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP, or too much of it, and close the connection."""
         detail = f"This is not valid HTTP, or its head has over {HEAD_BYTES} bytes, or its URL over {URL_BYTES}."
@@ -143,10 +165,21 @@ class Protocol(HttpToolsProtocol):
     def _size_of_head(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
+    def _watch_reading(self, unread: int) -> None:
+        self._reading = self.loop.call_later(PATIENCE, self._see_whether_it_reads, unread)
+
+    def _see_whether_it_reads(self, unread_before: int) -> None:
+        """End a connection on which hardly anything was read since we last looked."""
+        unread = self._whole.get_write_buffer_size()
+        if unread_before - unread < LARGE_PART:
+            self._whole.abort()
+        else:
+            self._watch_reading(unread)
+
     def _watch(self) -> None:
         """Keep a deadline while a request is arriving, and only then."""
         if self._is_arriving and self._deadline is None:
-            self._deadline = self.loop.call_later(PATIENCE, self._whole.close)
+            self._deadline = self.loop.call_later(PATIENCE, self._whole.abort)
         elif not self._is_arriving and self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

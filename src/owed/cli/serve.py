@@ -100,7 +100,9 @@ class Supervisor(Multiprocess):
     """Replaces workers that die or hang, and waits for none for ever."""
 
     def terminate_all(self) -> None:
-        """Ask every worker to drain and leave. One that hangs cannot."""
+        """Ask every worker to drain and leave; one that hangs cannot. The port refuses whoever comes from now on."""
+        for listener in self.sockets:
+            listener.close()
         for worker in self.processes:
             if worker.is_alive(self.config.timeout_worker_healthcheck):
                 worker.terminate()

@@ -1,0 +1,189 @@
+"""Random histories, lived on PostgreSQL and in memory at once: both worlds agree after every step."""
+
+import asyncio
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import asyncpg
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from owed.core.command import Command
+from owed.core.preconditions import IfMatch
+from owed.database.pool import Pool
+from owed.model.attribution import Actor
+from owed.model.money import MAX_TOTAL
+from owed.model.transfer import Transfer
+from tests.core.samples import JANE, KEY, RULES, create, refuse_broken, update
+from tests.properties.worlds import Asked, InMemory, OnPostgres, Record, World, ask
+
+SOAK = int(os.environ.get("OWED_SOAK") or 0)
+"""How many histories to live; 0 means as many as a test run has time for."""
+
+PROFILE = settings(
+    max_examples=SOAK or 40,
+    stateful_step_count=50 if SOAK else 20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+MODES = 2
+MERCHANTS = 2
+
+next_tenants = count(1, MERCHANTS * MODES)
+
+tenants = st.integers(0, MERCHANTS * MODES - 1)
+references = st.sampled_from(["a", "b", "c-1"])
+keys = st.none() | st.sampled_from(["k0", "k1", "k2"])
+actors = st.sampled_from([KEY, JANE, Actor("key_2", "Jürgen")])
+names = st.sampled_from(["John Doe", "Łukasz 李", 'O\'Neil \\ "x"', "😀"])
+metadata_keys = st.sampled_from(["plan", "über", "a=b"])
+balances = st.integers(-3, 3) | st.integers(-MAX_TOTAL, MAX_TOTAL)
+currencies = st.sampled_from(["ZAR", "USD", "XXQ"])
+given_members = {
+    "email": st.sampled_from(["j@example.com", "x@example.com"]),
+    "phone": st.just("+27821234567"),
+    "currency": currencies,
+    "balance": balances,
+}
+created_members = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": names,
+        "payment_rules": st.just(RULES),
+        "metadata": st.dictionaries(metadata_keys, st.sampled_from(["", "x"])),
+        **given_members,
+    },
+)
+updated_members = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.none() | names,
+        "payment_rules": st.none() | st.just(RULES),
+        "metadata": st.dictionaries(metadata_keys, st.none() | st.sampled_from(["", "x"])),
+        **given_members,
+    },
+)
+conditions = st.none() | st.frozensets(st.sampled_from(["1", "2", "3", "*"]), min_size=1)
+
+
+class TwoWorlds(RuleBasedStateMachine):
+    """Two merchants with two modes each; every step is taken in both worlds."""
+
+    def __init__(self, runner: asyncio.Runner, pool: Pool, dsn: str, reader: "asyncpg.Connection[Any]") -> None:
+        super().__init__()
+        self.runner = runner
+        first = next(next_tenants)
+        self.tenants = range(first, first + MERCHANTS * MODES)
+        self.memory = InMemory(first)
+        self.worlds: tuple[World, World] = (self.memory, OnPostgres(pool, dsn, reader, first))
+        self.asked: list[Asked] = []
+
+    @rule(tenant=tenants, reference=references, members=created_members, actor=actors, key=keys)
+    def create(self, tenant: int, reference: str, members: dict[str, Any], actor: Actor, key: str | None) -> None:
+        """Create a customer, or be told that the reference is taken."""
+        self.ask(Asked(create(reference, tenant=self.tenants[tenant], actor=actor, **members), key))
+
+    @rule(
+        tenant=tenants,
+        which=references | st.integers(0, 20),
+        members=updated_members,
+        if_match=conditions,
+        actor=actors,
+        key=keys,
+    )
+    def update(
+        self, tenant: int, which: str | int, members: dict[str, Any], if_match: IfMatch, actor: Actor, key: str | None
+    ) -> None:
+        """Change a customer by its reference or by its id, which may be another tenant's."""
+        self.ask(Asked(self.change(tenant, which, members, if_match, actor), key))
+
+    @rule(number=st.integers(0, 100))
+    def retry(self, number: int) -> None:
+        """Send an earlier request again."""
+        if self.asked:
+            self.ask(self.asked[number % len(self.asked)])
+
+    @rule(
+        tenant=tenants,
+        changes=st.lists(st.tuples(references | st.integers(0, 20), updated_members, keys), min_size=2, max_size=6),
+        reference=references,
+    )
+    def rush(self, tenant: int, changes: list[tuple[str | int, dict[str, Any], str | None]], reference: str) -> None:
+        """Send several requests at the same moment: a creation among changes of what there is."""
+        rushed = [Asked(self.change(tenant, which, members, None, KEY), key) for which, members, key in changes]
+        self.ask(*rushed[:1], Asked(create(reference, tenant=self.tenants[tenant]), None), *rushed[1:])
+
+    @rule(microseconds=st.integers(-1_000, 1_000) | st.integers(0, 10**10))
+    def tick(self, microseconds: int) -> None:
+        """Move the clock, back too."""
+        for world in self.worlds:
+            world.stamps.now += timedelta(microseconds=microseconds)
+
+    @rule()
+    def let_a_day_pass(self) -> None:
+        """Let both forget their answers."""
+        for world in self.worlds:
+            self.runner.run(world.let_a_day_pass(self.tenants))
+
+    def change(
+        self, tenant: int, which: str | int, members: dict[str, Any], if_match: IfMatch, actor: Actor
+    ) -> Command:
+        ids = [customer_id for _, customer_id in self.memory.store.tables.customers] or ["bcus_nobody"]
+        name = which if isinstance(which, str) else ids[which % len(ids)]
+        return update(name, tenant=self.tenants[tenant], if_match=if_match, actor=actor, **members)
+
+    def ask(self, *requests: Asked) -> None:
+        """Send requests in both worlds, and compare their replies byte for byte."""
+        self.asked += requests
+        in_memory, on_postgres = (self.runner.run(ask(world, requests)) for world in self.worlds)
+        assert in_memory == on_postgres
+
+    @invariant()
+    def both_keep_the_same(self) -> None:
+        in_memory, on_postgres = (self.runner.run(world.record(self.tenants)) for world in self.worlds)
+        for table in Record._fields:
+            assert getattr(in_memory, table) == getattr(on_postgres, table), table
+        self.refuse_unbalanced(on_postgres)
+
+    def refuse_unbalanced(self, record: Record) -> None:
+        """Assert that each balance is the sum of its transfers, and each chain and each sequence whole."""
+        transfers: dict[tuple[int, str], list[Transfer]] = defaultdict(list)
+        for transfer in record.transfers:
+            transfers[transfer.tenant_id, transfer.obligation_id].append(transfer)
+        for customer in record.customers:
+            of_it = transfers.pop((customer.tenant_id, customer.id), [])
+            refuse_broken(of_it)
+            assert customer.obligation.total == sum(transfer.amount for transfer in of_it)
+            assert customer.obligation.version == len(of_it)
+            sequences = [event.sequence for event in record.events if event.object_id == customer.id]
+            assert sequences == list(range(1, customer.event_sequence + 1))
+        assert not transfers
+
+    def teardown(self) -> None:
+        for world in self.worlds:
+            self.runner.run(world.engine.close())
+
+
+@contextmanager
+def connected_runner(dsn: str) -> Iterator[tuple[asyncio.Runner, Pool, "asyncpg.Connection[Any]"]]:
+    """Have an event loop, a pool and a connection that live through all histories."""
+    with asyncio.Runner() as runner:
+        pool = Pool(dsn, 8)
+        reader = runner.run(asyncpg.connect(dsn))
+        try:
+            yield runner, pool, reader
+        finally:
+            runner.run(reader.close())
+            runner.run(pool.close())
+
+
+def test_postgresql_and_memory_agree_whatever_happens(dsn: str) -> None:
+    with connected_runner(dsn) as (runner, pool, reader):
+        run_state_machine_as_test(lambda: TwoWorlds(runner, pool, dsn, reader), settings=PROFILE)
