@@ -4,7 +4,7 @@ They differ only in how they reach the database. Left out, in their favour: the 
 members, nesting depth, `Owed-Actor`, the hash chain of the ledger, rate limits, metrics and logs.
 """
 
-# ruff: noqa: FBT001, FBT002, N818, S105  (it reads as people write such services)
+# ruff: noqa: FBT001, FBT002, S105  (it reads as people write such services)
 
 import base64
 import hashlib

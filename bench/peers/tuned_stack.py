@@ -3,7 +3,7 @@
 Handlers take the request and give a finished response, so FastAPI's own costs are routing and little else.
 """
 
-# ruff: noqa: ARG001, PLR0917, PLW0603, S101, S608  (it reads as people write such services)
+# ruff: noqa: ARG001, PLW0603, S101, S608  (it reads as people write such services)
 
 import hashlib
 import os

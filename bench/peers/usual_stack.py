@@ -1,6 +1,6 @@
 """The usual stack: FastAPI, pydantic, the SQLAlchemy ORM and asyncpg, written as people write it."""
 
-# ruff: noqa: PLR0917, RUF012  (it reads as people write such services)
+# ruff: noqa: RUF012  (it reads as people write such services)
 
 import hashlib
 import os

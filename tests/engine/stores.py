@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from owed.core.state import Name, State
-from owed.engine.store import LOCK_WAIT, AnswerKey, Rejected, Unknown, Writing, NamesByKey
+from owed.engine.store import LOCK_WAIT, NamesByKey, Rejected, Unknown, Writing
 from owed.store.memory import HeldInMemory, MemoryStore
 
 

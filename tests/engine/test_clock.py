@@ -13,7 +13,7 @@ from owed.core.outcomes import Fault, invalid
 from owed.core.state import Name, State
 from owed.engine.clock import BatchStamp, Clock
 from owed.engine.engine import Limits
-from owed.engine.store import LOCK_WAIT, AnswerKey, NamesByKey
+from owed.engine.store import LOCK_WAIT, NamesByKey
 from owed.model.identifiers import IdSource, id_at
 from owed.store.memory import HeldInMemory, MemoryStore
 from tests.core.samples import KEY, NOW, SeededStamp, Stamps, create

@@ -4,12 +4,12 @@ import asyncio
 import os
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 import asyncpg
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -21,7 +21,7 @@ from owed.model.attribution import Actor
 from owed.model.money import MAX_TOTAL
 from owed.model.transfer import Transfer
 from tests.core.samples import JANE, KEY, RULES, create, refuse_broken, update
-from tests.properties.worlds import Asked, InMemory, OnPostgres, Record, World, ask
+from tests.properties.worlds import Asked, InMemory, Link, OnPostgres, Record, World, ask
 
 SOAK = int(os.environ.get("OWED_SOAK") or 0)
 """How many histories to live; 0 means as many as a test run has time for."""
@@ -42,6 +42,7 @@ tenants = st.integers(0, MERCHANTS * MODES - 1)
 references = st.sampled_from(["a", "b", "c-1"])
 keys = st.none() | st.sampled_from(["k0", "k1", "k2"])
 actors = st.sampled_from([KEY, JANE, Actor("key_2", "Jürgen")])
+senders = st.tuples(actors, keys)
 names = st.sampled_from(["John Doe", "Łukasz 李", 'O\'Neil \\ "x"', "😀"])
 metadata_keys = st.sampled_from(["plan", "über", "a=b"])
 balances = st.integers(-3, 3) | st.integers(-MAX_TOTAL, MAX_TOTAL)
@@ -76,32 +77,31 @@ conditions = st.none() | st.frozensets(st.sampled_from(["1", "2", "3", "*"]), mi
 class TwoWorlds(RuleBasedStateMachine):
     """Two merchants with two modes each; every step is taken in both worlds."""
 
-    def __init__(self, runner: asyncio.Runner, pool: Pool, dsn: str, reader: "asyncpg.Connection[Any]") -> None:
+    runner: ClassVar[asyncio.Runner]
+    link: ClassVar[Link]
+
+    def __init__(self) -> None:
         super().__init__()
-        self.runner = runner
         first = next(next_tenants)
         self.tenants = range(first, first + MERCHANTS * MODES)
         self.memory = InMemory(first)
-        self.worlds: tuple[World, World] = (self.memory, OnPostgres(pool, dsn, reader, first))
+        self.worlds: tuple[World, World] = (self.memory, OnPostgres(self.link, self.tenants, first))
         self.asked: list[Asked] = []
 
-    @rule(tenant=tenants, reference=references, members=created_members, actor=actors, key=keys)
-    def create(self, tenant: int, reference: str, members: dict[str, Any], actor: Actor, key: str | None) -> None:
+    @rule(tenant=tenants, reference=references, members=created_members, by=senders)
+    def create(self, tenant: int, reference: str, members: dict[str, Any], by: tuple[Actor, str | None]) -> None:
         """Create a customer, or be told that the reference is taken."""
+        actor, key = by
         self.ask(Asked(create(reference, tenant=self.tenants[tenant], actor=actor, **members), key))
 
     @rule(
-        tenant=tenants,
-        which=references | st.integers(0, 20),
-        members=updated_members,
-        if_match=conditions,
-        actor=actors,
-        key=keys,
+        tenant=tenants, which=references | st.integers(0, 20), what=st.tuples(updated_members, conditions), by=senders
     )
     def update(
-        self, tenant: int, which: str | int, members: dict[str, Any], if_match: IfMatch, actor: Actor, key: str | None
+        self, tenant: int, which: str | int, what: tuple[dict[str, Any], IfMatch], by: tuple[Actor, str | None]
     ) -> None:
         """Change a customer by its reference or by its id, which may be another tenant's."""
+        (members, if_match), (actor, key) = what, by
         self.ask(Asked(self.change(tenant, which, members, if_match, actor), key))
 
     @rule(number=st.integers(0, 100))
@@ -130,7 +130,7 @@ class TwoWorlds(RuleBasedStateMachine):
     def let_a_day_pass(self) -> None:
         """Let both forget their answers."""
         for world in self.worlds:
-            self.runner.run(world.let_a_day_pass(self.tenants))
+            self.runner.run(world.let_a_day_pass())
 
     def change(
         self, tenant: int, which: str | int, members: dict[str, Any], if_match: IfMatch, actor: Actor
@@ -147,7 +147,7 @@ class TwoWorlds(RuleBasedStateMachine):
 
     @invariant()
     def both_keep_the_same(self) -> None:
-        in_memory, on_postgres = (self.runner.run(world.record(self.tenants)) for world in self.worlds)
+        in_memory, on_postgres = (self.runner.run(world.record()) for world in self.worlds)
         for table in Record._fields:
             assert getattr(in_memory, table) == getattr(on_postgres, table), table
         self.refuse_unbalanced(on_postgres)
@@ -171,19 +171,17 @@ class TwoWorlds(RuleBasedStateMachine):
             self.runner.run(world.engine.close())
 
 
-@contextmanager
-def connected_runner(dsn: str) -> Iterator[tuple[asyncio.Runner, Pool, "asyncpg.Connection[Any]"]]:
+@pytest.fixture
+def connected_worlds(dsn: str) -> Iterator[type[TwoWorlds]]:
     """Have an event loop, a pool and a connection that live through all histories."""
     with asyncio.Runner() as runner:
-        pool = Pool(dsn, 8)
-        reader = runner.run(asyncpg.connect(dsn))
+        link = Link(dsn, Pool(dsn, 8), runner.run(asyncpg.connect(dsn)))
         try:
-            yield runner, pool, reader
+            yield type("ConnectedWorlds", (TwoWorlds,), {"runner": runner, "link": link})
         finally:
-            runner.run(reader.close())
-            runner.run(pool.close())
+            runner.run(link.reader.close())
+            runner.run(link.pool.close())
 
 
-def test_postgresql_and_memory_agree_whatever_happens(dsn: str) -> None:
-    with connected_runner(dsn) as (runner, pool, reader):
-        run_state_machine_as_test(lambda: TwoWorlds(runner, pool, dsn, reader), settings=PROFILE)
+def test_postgresql_and_memory_agree_whatever_happens(connected_worlds: type[TwoWorlds]) -> None:
+    run_state_machine_as_test(connected_worlds, settings=PROFILE)

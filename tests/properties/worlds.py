@@ -56,8 +56,8 @@ class World(Protocol):
     engine: Engine
     stamps: Stamps
 
-    async def record(self, tenants: Sequence[int]) -> Record: ...
-    async def let_a_day_pass(self, tenants: Sequence[int]) -> None: ...
+    async def record(self) -> Record: ...
+    async def let_a_day_pass(self) -> None: ...
 
 
 def render(outcome: Outcome) -> Answer:
@@ -83,10 +83,9 @@ class InMemory:
         self.store = MemoryStore(lambda: self.now)
         self.engine = Engine(self.store, self.stamps)
 
-    async def record(self, tenants: Sequence[int]) -> Record:
+    async def record(self) -> Record:
         """Read everything."""
         tables = self.store.tables
-        assert {tenant for tenant, _ in tables.customers} <= set(tenants)
         return Record(
             [tables.customers[key] for key in sorted(tables.customers)],
             [tables.transfers[key] for key in sorted(tables.transfers)],
@@ -95,33 +94,41 @@ class InMemory:
             {key: kept for key in sorted(tables.answers) if (kept := self.store.kept(key))},
         )
 
-    async def let_a_day_pass(self, tenants: Sequence[int]) -> None:
+    async def let_a_day_pass(self) -> None:
         """Let every answer be forgotten."""
         self.now += DAY + timedelta(seconds=1)
+
+
+class Link(NamedTuple):
+    """The way to PostgreSQL: the engine's, and the test's own."""
+
+    dsn: str
+    pool: Pool
+    reader: "asyncpg.Connection[Any]"
 
 
 class OnPostgres:
     """The world on PostgreSQL."""
 
-    def __init__(self, pool: Pool, dsn: str, reader: "asyncpg.Connection[Any]", seed: int) -> None:
+    def __init__(self, link: Link, tenants: Sequence[int], seed: int) -> None:
         self.stamps = Stamps(seed)
-        self.engine = Engine(PostgresStore(pool, dsn), self.stamps)
-        self._reader = reader
+        self.engine = Engine(PostgresStore(link.pool, link.dsn), self.stamps)
+        self._reader = link.reader
+        self._tenants = tenants
 
-    async def record(self, tenants: Sequence[int]) -> Record:
+    async def record(self) -> Record:
         """Read everything, with statements of our own."""
-        customers = await self._rows("SELECT * FROM customer WHERE tenant_id = ANY($1) ORDER BY tenant_id, id", tenants)
+        customers = await self._rows("SELECT * FROM customer WHERE tenant_id = ANY($1) ORDER BY tenant_id, id")
         transfers = await self._rows(
-            "SELECT * FROM transfer WHERE tenant_id = ANY($1) ORDER BY tenant_id, obligation_id, version", tenants
+            "SELECT * FROM transfer WHERE tenant_id = ANY($1) ORDER BY tenant_id, obligation_id, version"
         )
         events = await self._rows(
-            "SELECT * FROM event WHERE tenant_id = ANY($1) ORDER BY tenant_id, object_id, sequence", tenants
+            "SELECT * FROM event WHERE tenant_id = ANY($1) ORDER BY tenant_id, object_id, sequence"
         )
-        words = await self._rows("SELECT * FROM attribution WHERE tenant_id = ANY($1) ORDER BY tenant_id, id", tenants)
+        words = await self._rows("SELECT * FROM attribution WHERE tenant_id = ANY($1) ORDER BY tenant_id, id")
         answers = await self._rows(
             "SELECT * FROM answer WHERE tenant_id = ANY($1) AND recorded_at >= now() - interval '24 hours' "
-            "ORDER BY tenant_id, key",
-            tenants,
+            "ORDER BY tenant_id, key"
         )
         return Record(
             [from_row(row) for row in customers],
@@ -131,13 +138,13 @@ class OnPostgres:
             {AnswerKey(row["tenant_id"], row["key"]): kept_answer(row) for row in answers},
         )
 
-    async def let_a_day_pass(self, tenants: Sequence[int]) -> None:
+    async def let_a_day_pass(self) -> None:
         """Let every answer be forgotten: PostgreSQL's clock is its own, so they are made older."""
         sql = "UPDATE answer SET recorded_at = recorded_at - interval '24:00:01' WHERE tenant_id = ANY($1)"
-        await self._reader.execute(sql, tenants)
+        await self._reader.execute(sql, self._tenants)
 
-    async def _rows(self, sql: str, tenants: Sequence[int]) -> list[asyncpg.Record]:
-        rows: list[asyncpg.Record] = await self._reader.fetch(sql, tenants)
+    async def _rows(self, sql: str) -> list[asyncpg.Record]:
+        rows: list[asyncpg.Record] = await self._reader.fetch(sql, self._tenants)
         return rows
 
 

@@ -29,9 +29,8 @@ from owed.store.maintenance import prune_for_ever
 from owed.store.postgres import PostgresStore
 from owed.store.secrets import read_secret
 
-
 COLLECT_AFTER = (20_000, 20, 50)
-"""Allocations before a garbage collection, by generation. Few of ours are cyclic; the usual 700 cost a tenth of the time."""
+"""Allocations before a collection, by generation. Few of ours are cyclic; the usual 700 cost a tenth of our time."""
 
 
 RETRY_START = 0.25

@@ -91,21 +91,26 @@ def refuse_constant(name: str) -> NoReturn:
 
 def faults_of(value: Any, pointer: str, depth: int) -> Iterator[Fault]:
     """Yield what must not be anywhere in a body."""
-    if type(value) is str:
-        if fault := text_fault(value):
-            yield Fault(pointer, fault)
-    elif isinstance(value, dict | list):
-        if depth > DEEPEST:
-            yield Fault(pointer, f"The body nests deeper than {DEEPEST} levels here.")
-            return
-        if isinstance(value, Repetitive):
-            for name in dict.fromkeys(value.names):
-                yield Fault(f"{pointer}/{escaped(name)}", "This member is given twice in one object; give it once.")
-        named = value.items() if isinstance(value, dict) else ((str(place), item) for place, item in enumerate(value))
-        for name, item in named:
-            if fault := text_fault(name):
-                yield Fault(pointer, f"The name of a member is wrong: {fault}")
+    if type(value) is str and (fault := text_fault(value)):
+        yield Fault(pointer, fault)
+    elif isinstance(value, dict | list) and depth > DEEPEST:
+        yield Fault(pointer, f"The body nests deeper than {DEEPEST} levels here.")
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from faults_of(item, f"{pointer}/{place}", depth + 1)
+    elif isinstance(value, dict):
+        yield from faults_of_names(value, pointer)
+        for name, item in value.items():
             yield from faults_of(item, f"{pointer}/{escaped(name)}", depth + 1)
+
+
+def faults_of_names(value: dict[str, Any], pointer: str) -> Iterator[Fault]:
+    """Yield what is wrong with the names of an object's members."""
+    for name in dict.fromkeys(value.names) if isinstance(value, Repetitive) else ():
+        yield Fault(f"{pointer}/{escaped(name)}", "This member is given twice in one object; give it once.")
+    for name in value:
+        if fault := text_fault(name):
+            yield Fault(pointer, f"The name of a member is wrong: {fault}")
 
 
 def text_fault(text: str) -> str | None:

@@ -114,7 +114,7 @@ async def read_body(request: Request, receive: Receive) -> bytes:
     if int(request.header(b"content-length") or 0) > MOST_BYTES:
         raise too_large()
     body = await gather(receive)
-    media_type, _, parameters = (request.header(b"content-type") or "").partition(";")
+    media_type = (request.header(b"content-type") or "").partition(";")[0]
     request.media_type = media_type.strip().lower()
     taken = TAKES[request.method]
     if (body or media_type) and request.media_type not in taken:

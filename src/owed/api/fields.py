@@ -126,7 +126,9 @@ class Boolean:
 
     def check(self, value: Any, pointer: str, faults: Faults) -> Any:
         """Give the boolean, if it is one."""
-        return value if type(value) is bool else faults.note(pointer, f"This must be true or false, not {json_type(value)}.")
+        if type(value) is not bool:
+            return faults.note(pointer, f"This must be true or false, not {json_type(value)}.")
+        return value
 
 
 class Metadata:

@@ -18,8 +18,10 @@ def key_fault(request: Request, *, is_required: bool) -> Fault | None:
     """Give what is wrong with the request's key, or with its absence."""
     key = request.header(b"idempotency-key")
     if key is None:
-        return Fault(HEADER, "This header is required; send a fresh UUID with each new request.") if is_required else None
-    return None if KEY(key) else Fault(HEADER, "This must be 1 to 255 characters of A-Z, a-z, 0-9, _ and -; a UUID is best.")
+        detail = "This header is required; send a fresh UUID with each new request."
+        return Fault(HEADER, detail) if is_required else None
+    detail = "This must be 1 to 255 characters of A-Z, a-z, 0-9, _ and -; a UUID is best."
+    return None if KEY(key) else Fault(HEADER, detail)
 
 
 def idempotency(request: Request, value: Any) -> Idempotency | None:

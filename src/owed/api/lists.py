@@ -22,7 +22,7 @@ LIMIT = re.compile("[0-9]{1,3}").fullmatch
 METADATA_FILTER = re.compile(r"metadata\[(.*)\]", re.DOTALL).fullmatch
 
 REFERENCE = Pattern("[a-zA-Z0-9_-]+", 255, "an external reference", "A whole external reference.", "UCR1234567890")
-SEARCHED = Text(255, "Words that must all occur, whole and in any case, in name, e-mail, phone or reference.", "john doe")
+SEARCHED = Text(255, "Words that must all occur, whole, in any case, in name, e-mail, phone or reference.", "john doe")
 
 FILTERS: dict[str, Field] = {
     "external_reference": REFERENCE,

@@ -48,7 +48,9 @@ def encoded(signed: bytes) -> str:
     return base64.urlsafe_b64encode(signed).decode().rstrip("=")
 
 
-def page_headers(path: str, filters: list[tuple[str, str]], next_cursor: str | None, prev_cursor: str | None) -> dict[str, str]:
+def page_headers(
+    path: str, filters: list[tuple[str, str]], next_cursor: str | None, prev_cursor: str | None
+) -> dict[str, str]:
     """Give the headers that lead to the pages on either side.
 
     Args:
@@ -57,6 +59,8 @@ def page_headers(path: str, filters: list[tuple[str, str]], next_cursor: str | N
     found = {"next": next_cursor, "prev": prev_cursor}
     headers = {f"{side}-cursor": cursor for side, cursor in found.items() if cursor}
     links = [
-        f'<{path}?{urlencode([*filters, ("cursor", cursor)])}>; rel="{side}"' for side, cursor in found.items() if cursor
+        f'<{path}?{urlencode([*filters, ("cursor", cursor)])}>; rel="{side}"'
+        for side, cursor in found.items()
+        if cursor
     ]
     return {**headers, "link": ", ".join(links)} if links else headers

@@ -21,8 +21,8 @@ CATALOGUE: dict[Code, Entry] = {
     Code.INVALID_REQUEST: Entry(
         HTTPStatus.BAD_REQUEST,
         "The request is not valid",
-        "The JSON is malformed, or a member, header or query parameter is missing, unknown, of the wrong type or out of "
-        "bounds. `errors` names every fault. Mend them and send the request again; the idempotency key is still free.",
+        "The JSON is malformed, or a member, header or query parameter is missing, unknown, of the wrong type or "
+        "out of bounds. `errors` names every fault. Mend them and send the request again; the idempotency key is still free.",
     ),
     Code.UNAUTHORIZED: Entry(
         HTTPStatus.UNAUTHORIZED,
@@ -80,6 +80,11 @@ CATALOGUE: dict[Code, Entry] = {
         "The idempotency key was used for another request",
         "Nothing happened. A key stands for one request: send a fresh key, or the same request as before.",
     ),
+    Code.PAYMENT_REFUSED: Entry(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "The payment rules forbid it",
+        "`rule` names the first rule that refuses the payment; `would_pass` and `settles` say what would do.",
+    ),
     Code.RATE_LIMITED: Entry(
         HTTPStatus.TOO_MANY_REQUESTS,
         "Too many requests",
@@ -94,7 +99,8 @@ CATALOGUE: dict[Code, Entry] = {
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Not available at the moment",
         "The database is out of reach, too much is waiting, or the server is shutting down. Try again after "
-        "`Retry-After` seconds. Where `detail` says that the outcome is unknown, retry with the same `Idempotency-Key`.",
+        "`Retry-After` seconds. Where `detail` says that the outcome is unknown, retry with the same "
+        "`Idempotency-Key`.",
     ),
 }
 

@@ -46,7 +46,7 @@ class WholeResponses:
         self._waiting: list[bytes] = []
 
     def write(self, data: bytes) -> None:
-        """Keep a part of a response until it is whole. A large part goes at once, and so does an invitation to go on."""
+        """Keep a part of a response until it is whole. A large part goes at once, as does an invitation to go on."""
         self._waiting.append(data)
         if len(data) >= LARGE_PART or data.startswith(CONTINUE):
             self.flush()
@@ -100,7 +100,7 @@ class Protocol(HttpToolsProtocol):
         if self._is_arriving and not self._has_head and self._head_bytes > HEAD_BYTES:
             self.send_400_response("")
         if self.timeout_keep_alive_task is None and self.is_idle():
-            self._is_arriving = True  # whatever it was, blank lines perhaps, uvicorn no longer counts the connection as idle
+            self._is_arriving = True  # whatever it was, blank lines perhaps: uvicorn's own timer no longer runs
         self._watch()
 
     def is_idle(self) -> bool:

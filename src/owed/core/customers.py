@@ -13,7 +13,6 @@ from owed.core.preconditions import IfMatch, stale
 from owed.core.state import Name, State
 from owed.model.attribution import Actor
 from owed.model.customer import Customer
-from owed.model.obligation import Obligation
 from owed.model.payment_rules import PaymentRules
 
 KIND = "customer"

@@ -24,6 +24,7 @@ class Code(StrEnum):
     IDEMPOTENCY_KEY_IN_USE = "idempotency_key_in_use"
     PRECONDITION_FAILED = "precondition_failed"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
+    PAYMENT_REFUSED = "payment_refused"
     RATE_LIMITED = "rate_limited"
     INTERNAL_ERROR = "internal_error"
     UNAVAILABLE = "unavailable"

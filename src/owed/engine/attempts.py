@@ -1,8 +1,8 @@
 """Attempts: carrying out a batch in spite of races, locks, bugs and a database that goes away.
 
 The first attempt holds nothing: it reads, decides, and saves in one guarded statement that fails as a whole where
-anything it was decided on has changed. A batch that loses such a race is done again in a transaction that holds its keys
-and objects from the start, so that it cannot lose for ever.
+anything it was decided on has changed. A batch that loses such a race is done again in a transaction that holds its
+keys and objects from the start, so that it cannot lose for ever.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ logger = logging.getLogger("owed.engine")
 UNREACHABLE = Refused(Code.UNAVAILABLE, "The database cannot be reached. Nothing was done; try again shortly.")
 UNKNOWN = Refused(
     Code.UNAVAILABLE,
-    "The database went away while this was being saved, so the outcome is unknown. Retry with the same Idempotency-Key: "
-    "it happens once in all.",
+    "The database went away while this was being saved, so the outcome is unknown. Retry with the same "
+    "Idempotency-Key: it happens once in all.",
 )
 LATE = Refused(Code.UNAVAILABLE, "The request waited too long for its turn. Nothing was done; try again.")
 
@@ -38,8 +38,8 @@ RETRY_ASIDE = 0.02
 """Seconds between the attempts of a command that was set aside."""
 
 BLOCKED_AT_ONCE, BUSY_AT_ONCE = 3, 2
-"""Commands set aside that may be tried at the same time, each on a connection: those that wait for a lock in a transaction
-that keeps their key, and those that only look whether their key is free by now."""
+"""Commands set aside that may be tried at the same time, each on a connection: those that wait for a lock in a
+transaction that keeps their key, and those that only look whether their key is free by now."""
 
 
 class Attempts:

@@ -43,8 +43,8 @@ class Pending:
     """A command on its way through the engine."""
 
     __slots__ = (
-        "answer_key", "arrived_at", "command", "deadline", "fingerprint", "key_is_busy", "names", "render", "reply", "request_id",
-        "size",
+        "answer_key", "arrived_at", "command", "deadline", "fingerprint", "key_is_busy", "names", "render", "reply",
+        "request_id", "size",
     )  # fmt: skip
 
     def __init__(

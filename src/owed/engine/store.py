@@ -9,7 +9,6 @@ import msgspec
 from owed.core.state import Name, State
 from owed.model.answer import KeptAnswer
 
-
 LOCK_WAIT = 0.25
 """Seconds that a batch waits for a lock of somebody else. Then it is split: the others need not wait for it."""
 

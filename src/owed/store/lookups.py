@@ -19,8 +19,10 @@ Waiter = tuple[int, str, asyncio.Future[Customer | None]]
 
 
 class Lookups:
-    """Coalesces look-ups. One that arrives after a query was sent waits for the next: it must see every write that its
-    caller has seen."""
+    """Coalesces look-ups.
+
+    One that arrives after a query was sent waits for the next: it must see every write that its caller has seen.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self.batch_sizes: Callable[[int], None] = lambda size: None
