@@ -282,6 +282,13 @@ def test_metadata_is_merged(
     assert books.done(update(metadata=given)).shown().get("metadata") == merged
 
 
+def test_a_customer_is_created_with_twenty_keys_at_the_most() -> None:
+    keys = {f"k{number}": "" for number in range(21)}
+
+    assert places(Books().refused(create(metadata=keys)).faults) == ["/metadata"]
+    assert len(Books().done(create(metadata={**keys, "k20": None})).metadata) == 20
+
+
 def test_twenty_keys_are_the_most_and_count_after_the_merge() -> None:
     books = Books(create(metadata={f"k{number}": "" for number in range(20)}))
 

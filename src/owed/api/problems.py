@@ -21,8 +21,8 @@ CATALOGUE: dict[Code, Entry] = {
     Code.INVALID_REQUEST: Entry(
         HTTPStatus.BAD_REQUEST,
         "The request is not valid",
-        "The JSON is malformed, or a member, header or query parameter is missing, unknown, of the wrong type or "
-        "out of bounds. `errors` names every fault. Mend them and send the request again; the idempotency key is still free.",
+        "The JSON is malformed, or a member, header or query parameter is missing, unknown, of the wrong type or out "
+        "of bounds. `errors` names every fault. Mend them and send it again; the idempotency key is still free.",
     ),
     Code.UNAUTHORIZED: Entry(
         HTTPStatus.UNAUTHORIZED,

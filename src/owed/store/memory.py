@@ -1,10 +1,9 @@
 """The store in memory: the same promises as PostgreSQL's, on dictionaries, for tests and simulation."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 import msgspec
 
@@ -18,9 +17,10 @@ from owed.model.transfer import Transfer
 
 KEPT_FOR = timedelta(hours=24)
 
+UNIQUE = ("references", "transfers", "events", "attributions")
+"""The tables that take a row only where its key is free."""
+
 CustomerKey = tuple[int, str]
-Key = TypeVar("Key")
-Row = TypeVar("Row")
 
 
 class Tables(msgspec.Struct):
@@ -119,28 +119,32 @@ class MemoryStore:
 
     def save(self, writing: Writing) -> None:
         """Check everything first, then keep everything."""
-        state, tables, now = writing.state, self.tables, self._now()
-        changed, created = list(state.customers.changed()), state.customers.created()
-        if any(tables.customers[before.tenant_id, before.id].version != before.version for before, _ in changed):
-            raise Conflict
+        new = rows_of(writing, self._now())
+        self._refuse_stale(writing)
+        for table in UNIQUE:
+            if not getattr(self.tables, table).keys().isdisjoint(getattr(new, table)):
+                raise Conflict
+        for table in Tables.__struct_fields__:
+            getattr(self.tables, table).update(getattr(new, table))
+
+    def _refuse_stale(self, writing: Writing) -> None:
+        """Refuse to write over what has changed since it was read, and over an answer that is kept."""
+        for before, _ in writing.state.customers.changed():
+            if self.tables.customers[before.tenant_id, before.id].version != before.version:
+                raise Conflict
         if any(self.kept(key) for key in writing.answers):
             raise Conflict
-        references = {(new.tenant_id, new.external_reference): (new.tenant_id, new.id) for new in created}
-        transfers = {(row.tenant_id, row.obligation_id, row.version): row for row in state.transfers}
-        events = {(row.tenant_id, row.object_id, row.sequence): row for row in state.events}
-        attributions = {(row.tenant_id, row.id): row for row in state.attributions}
-        refuse_taken(tables.references, references)
-        refuse_taken(tables.transfers, transfers)
-        refuse_taken(tables.events, events)
-        tables.customers.update({(row.tenant_id, row.id): row for row in (*created, *(after for _, after in changed))})
-        tables.references.update(references)
-        tables.transfers.update(transfers)
-        tables.events.update(events)
-        tables.attributions.update(attributions)
-        tables.answers.update({key: (now, kept) for key, kept in writing.answers.items()})
 
 
-def refuse_taken(table: Mapping[Key, Row], rows: Mapping[Key, Row]) -> None:
-    """Refuse rows whose unique key is there already."""
-    if not table.keys().isdisjoint(rows):
-        raise Conflict
+def rows_of(writing: Writing, now: datetime) -> Tables:
+    """Give the rows of a writing, as they stand in the tables."""
+    state, created = writing.state, writing.state.customers.created()
+    changed = [after for _, after in state.customers.changed()]
+    return Tables(
+        customers={(row.tenant_id, row.id): row for row in created + changed},
+        references={(row.tenant_id, row.external_reference): (row.tenant_id, row.id) for row in created},
+        transfers={(row.tenant_id, row.obligation_id, row.version): row for row in state.transfers},
+        events={(row.tenant_id, row.object_id, row.sequence): row for row in state.events},
+        attributions={(row.tenant_id, row.id): row for row in state.attributions},
+        answers={key: (now, kept) for key, kept in writing.answers.items()},
+    )
