@@ -1,4 +1,4 @@
-"""`python -m bench.scale`: what a retrieve and a list page cost among millions of customers, and what each filter does."""
+"""`python -m bench.scale`: what a retrieve, a list page and each of its filters cost among millions of customers."""
 
 import hashlib
 import shutil

@@ -14,6 +14,7 @@ import psutil
 from tests.contract.service import Service, data_directory
 
 PATIENCE = 30.0
+PORT_FREE_WITHIN = 10.0
 SHOWN = 80
 
 
@@ -24,13 +25,23 @@ class Stand:
         self.data_dir = data_dir
         self.port = free_port()
         self.workers_wanted = workers
+        self._logs: list[Path] = []
+        self._seen: set[psutil.Process] = set()
         self.service = self._start()
 
     def start(self) -> None:
-        """Start `owed serve` again, on the same data and the same port."""
+        """Start `owed serve` again, on the same data and the same port, and once more while that is not free yet."""
         for client in self.service._clients:
             client.close()
-        self.service = self._start()
+        deadline = time.monotonic() + PORT_FREE_WITHIN
+        while True:
+            try:
+                self.service = self._start()
+            except AssertionError as failure:
+                if "address already in use" not in str(failure) or time.monotonic() > deadline:
+                    raise
+            else:
+                return
 
     def is_serving(self) -> bool:
         """Tell whether the `owed serve` that was started last still runs."""
@@ -42,7 +53,9 @@ class Stand:
             children = psutil.Process(self.service.process.pid).children()
         except psutil.NoSuchProcess:
             return []
-        return [child for child in children if is_worker(child)]
+        workers = [child for child in children if is_worker(child)]
+        self._seen.update(workers)
+        return workers
 
     def postmaster(self) -> psutil.Process | None:
         """Give PostgreSQL's first process, if it runs on our data."""
@@ -74,7 +87,7 @@ class Stand:
 
     def log(self) -> str:
         """Give all that was logged since the first start."""
-        return self.service.log.read_text(errors="replace")
+        return "".join(log.read_text(errors="replace") for log in self._logs)
 
     def errors(self) -> list[str]:
         """Give the lines of the log that report an error."""
@@ -93,20 +106,23 @@ class Stand:
             return None
 
     def close(self) -> None:
-        """Stop the service, and see PostgreSQL off if it is still there."""
+        """Stop the service, and see off whatever a failed test has left of it."""
         if self.is_serving():
             self.service.stop()
+        left = [process for process in self._seen if not is_gone(process)]
         if postmaster := self.postmaster():
-            for process in [postmaster, *postmaster.children()]:
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
+            left += [postmaster, *postmaster.children()]
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def _start(self) -> Service:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("OWED_")}
         environment = ours | {"OWED_DATA_DIR": str(self.data_dir), "OWED_WORKERS": str(self.workers_wanted)}
-        log = self.data_dir.parent / "serve.log"
+        log = self.data_dir.parent / f"serve-{len(self._logs)}.log"
+        self._logs.append(log)
         command = [sys.executable, "-m", "owed", "serve", "--port", str(self.port), "--data-dir", str(self.data_dir)]
-        with log.open("ab") as output:
+        with log.open("wb") as output:
             process = subprocess.Popen(
                 command, env=environment, stdout=output, stderr=subprocess.STDOUT, process_group=0
             )

@@ -32,6 +32,8 @@ def test_each_key_has_one_effect_whatever_is_killed(stand: Stand, number: int) -
     seed = os.environ.get("OWED_SEED") or f"{number}-{secrets.token_hex(4)}"
     story = [f"OWED_SEED={seed} repeats this round"]
     with told_on_failure(stand, story):
+        if not stand.is_serving():
+            stand.start()
         merchant = stand.service.merchant(seed)
         fields = [Field(stand.port, merchant.keys[kind], f"{kind}-{seed}") for kind in ("sk_test", "sk")]
         with calling(fields, CALLERS_EACH):

@@ -23,6 +23,7 @@ CALLERS = 12
 WAITING = 20
 QUICK = 2.0
 HEARD = "Shutting down"
+STARTS_LATER = "the database cannot be reached yet"
 
 
 @pytest.fixture
@@ -125,6 +126,21 @@ def test_after_kill_9_of_the_parent_alone_its_port_is_free_again_at_once(stand: 
     with creating(stand, merchant) as answered:
         wait_until(lambda: len(answered) > 200, "the callers are at work")
         stand.kill_parent()
+    stand.start()
+
+    assert stand.service.client(merchant.keys["sk_test"]).get(CUSTOMERS).status == 200
+
+
+def test_a_worker_that_is_still_starting_does_not_keep_the_port(stand: Stand, merchant: Merchant) -> None:
+    """Its parent is killed while it waits for a PostgreSQL that only the next start brings back."""
+    parent, workers, postmaster = psutil.Process(stand.service.process.pid), stand.workers(), stand.postmaster()
+    assert postmaster is not None
+    workers[0].kill()
+    wait_until(lambda: set(stand.workers()) - set(workers), "the worker is replaced")
+    parent.suspend()
+    postmaster.kill()
+    wait_until(lambda: STARTS_LATER in stand.log(), "the new worker waits for its database")
+    stand.kill_parent()
     stand.start()
 
     assert stand.service.client(merchant.keys["sk_test"]).get(CUSTOMERS).status == 200

@@ -15,7 +15,10 @@ from owed.store import postgres
 from tests.core.samples import SeededStamp, Stamps, create, update
 from tests.engine.desk import DONE, Desk, render, word, words
 from tests.store.relay import Fate, relayed
-from tests.store.workers import blocked_backends, rows, session, worker
+from tests.store.workers import all_idle, blocked_backends, rows, session, worker
+
+CREATION, CHANGE = b'"customer.created"', b'"customer.updated"'
+"""What only the statement that saves an event holds."""
 
 TABLES = ("customer", "event", "answer", "transfer", "search_term")
 
@@ -41,7 +44,7 @@ async def batch(desk: Desk, tenant: int) -> list[Reply]:
 
 async def test_what_was_committed_is_a_success_though_its_connection_died(dsn: str, tenant: int) -> None:
     async with relayed(dsn) as (relay, through), worker(through) as desk, session(dsn) as watcher:
-        relay.strike(b"customer.created", Fate.CUT_AFTER)
+        relay.strike(CREATION, Fate.CUT_AFTER)
         replies = await batch(desk, tenant)
         assert relay.struck.is_set()
 
@@ -52,7 +55,7 @@ async def test_what_was_committed_is_a_success_though_its_connection_died(dsn: s
 
 async def test_what_was_never_sent_is_out_of_reach_and_nothing_is_there(dsn: str, tenant: int) -> None:
     async with relayed(dsn) as (relay, through), worker(through) as desk, session(dsn) as watcher:
-        relay.strike(b"customer.created", Fate.CUT_BEFORE)
+        relay.strike(CREATION, Fate.CUT_BEFORE)
         replies = await batch(desk, tenant)
 
         assert {(reply.answer, reply.passing) for reply in replies} == {(render(UNREACHABLE), True)}
@@ -60,16 +63,20 @@ async def test_what_was_never_sent_is_out_of_reach_and_nothing_is_there(dsn: str
         assert words(await batch(desk, tenant)) == [DONE] * 5
 
 
-async def test_what_still_runs_when_its_connection_dies_is_ended_before_anybody_is_told(dsn: str, tenant: int) -> None:
+async def test_what_still_runs_when_its_connection_dies_is_ended_before_anybody_is_told(
+    dsn: str, tenant: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its backend waits for a lock and would commit later; it must not, once the client has been told otherwise."""
+    monkeypatch.setitem(pool.SESSION, "lock_timeout", "10s")
     async with relayed(dsn) as (relay, through), worker(through) as desk, session(dsn) as psql:
         await desk.ask(create("a", tenant=tenant))
         async with psql.transaction():
             await psql.fetch("SELECT FROM customer WHERE tenant_id = $1 FOR UPDATE", tenant)
-            relay.strike(b"customer.updated", Fate.CUT_BEHIND)
+            relay.strike(CHANGE, Fate.CUT_BEHIND)
             reply = await desk.ask(update("a", tenant=tenant, name="never"))
             assert reply.answer == render(UNREACHABLE)
 
+        await all_idle(psql)
         assert await psql.fetchval("SELECT name FROM customer WHERE tenant_id = $1", tenant) is None
 
 
@@ -112,7 +119,7 @@ async def test_a_backend_that_is_ended_while_it_saves_has_saved_nothing(dsn: str
 @pytest.mark.usefixtures("short_asking")
 async def test_where_nobody_can_be_asked_the_outcome_is_unknown_and_a_retry_finds_it(dsn: str, tenant: int) -> None:
     async with relayed(dsn) as (relay, through), worker(through) as desk:
-        relay.strike(b"customer.created", Fate.CUT_AFTER, shut_out=True)
+        relay.strike(CREATION, Fate.CUT_AFTER, shut_out=True)
         replies = await batch(desk, tenant)
         assert {(reply.answer, reply.passing, reply.kept) for reply in replies} == {(render(UNKNOWN), True, False)}
 
@@ -126,7 +133,7 @@ async def test_anothers_answer_under_the_same_key_proves_nothing_about_the_rest(
     async with relayed(dsn) as (relay, through), worker(through) as desk, worker(dsn) as other:
         await other.ask(create("a", tenant=tenant, name="x"))
         nothing = update("a", tenant=tenant, name="x")
-        relay.strike(b"customer.created", Fate.CUT_BEFORE, shut_out=True)
+        relay.strike(CREATION, Fate.CUT_BEFORE, shut_out=True)
         tasks = [desk.hand_in(create("never", tenant=tenant)), desk.hand_in(nothing, "k")]
         await relay.struck.wait()
         assert word(await other.ask(nothing, "k")) == DONE

@@ -63,6 +63,16 @@ async def blocked_backends(watcher: "asyncpg.Connection[Any]", count: int = 1) -
     return [row["pid"] for row in rows]
 
 
+async def all_idle(watcher: "asyncpg.Connection[Any]") -> None:
+    """Wait until no worker's backend is at work any more."""
+    sql = """
+        SELECT FROM pg_stat_activity
+         WHERE state = 'active' AND application_name = 'owed' AND datname = current_database()
+    """
+    while await watcher.fetch(sql):  # noqa: ASYNC110  (PostgreSQL has no event for it)
+        await asyncio.sleep(0.002)
+
+
 async def rows(watcher: "asyncpg.Connection[Any]", table: str, tenant: int) -> int:
     """Count a tenant's rows in a table."""
     counted: int = await watcher.fetchval(f"SELECT count(*) FROM {table} WHERE tenant_id = $1", tenant)

@@ -49,6 +49,11 @@ class App:
         self._edge: Edge | None = None
         self._maintenance: asyncio.Task[None] | None = None
 
+    @property
+    def is_serving(self) -> bool:
+        """Tell whether requests are taken: not while the database is waited for."""
+        return self._edge is not None
+
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer a request, or start and stop with the server."""
         if scope["type"] == "lifespan":

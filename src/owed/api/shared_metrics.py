@@ -100,12 +100,12 @@ def directory_of_service() -> Path | None:
     supervisor = multiprocessing.parent_process()
     if supervisor is None or supervisor.pid is None:
         return None
-    started = psutil.Process(supervisor.pid).create_time()
     try:
+        started = psutil.Process(supervisor.pid).create_time()
         place = private(Path(tempfile.gettempdir()) / f"owed-{os.geteuid()}")
         forget_services_gone(place)
         return private(place / f"{supervisor.pid}-{started:.0f}")
-    except OSError as error:
+    except (OSError, psutil.NoSuchProcess) as error:
         logger.warning("the metrics will be those of one worker at a time: %s", error)
         return None
 

@@ -1,5 +1,6 @@
 """`owed serve`: a listening socket, a database, and the processes between them."""
 
+import errno
 import os
 import signal
 import socket
@@ -15,10 +16,12 @@ from uvicorn.supervisors import Multiprocess
 from owed.cli import demo, session
 from owed.cli.errors import Refused
 from owed.cli.options import DatabaseUrl, DataDir, settings_from
+from owed.cli.worker import DRAIN_SECONDS
 from owed.settings import PREFIX, Settings
 
-DRAIN_SECONDS = 20
 BACKLOG = 2048
+PORT_PATIENCE = 1.5
+"""Seconds to wait for a port: the workers of a service that was killed may take a moment to leave it."""
 
 Host = Annotated[str | None, typer.Option(help="The address to listen on.", show_default="127.0.0.1")]
 Port = Annotated[int | None, typer.Option(help="The port to listen on.", show_default="8000")]
@@ -129,16 +132,28 @@ def bound(settings: Settings) -> socket.socket:
     Raises:
         Refused: It cannot be bound, and why.
     """
+    deadline = time.monotonic() + PORT_PATIENCE
+    while True:
+        try:
+            return _bind(settings)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                reason = (error.strerror or str(error)).lower()
+                raise Refused(f"cannot listen on {settings.host} port {settings.port}: {reason}") from error
+            time.sleep(0.1)
+
+
+def _bind(settings: Settings) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise Refused(f"cannot listen on {settings.host} port {settings.port}: {reason}") from error
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 

@@ -4,20 +4,31 @@ import multiprocessing
 import os
 import signal
 import threading
-from typing import Any
+import time
 
+from owed.api.app import App
 from owed.api.app import create as create_app
 
+DRAIN_SECONDS = 20
+"""Seconds that a worker has to answer what it has accepted."""
 
-def create() -> Any:
+
+def create() -> App:
     """Return the ASGI application. A worker of a supervisor leaves when that is gone, however it went."""
-    supervisor = multiprocessing.parent_process()
+    app, supervisor = create_app(), multiprocessing.parent_process()
     if supervisor is not None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the supervisor hears it too, and says what to do
-        threading.Thread(target=_leave_after, args=[supervisor], daemon=True).start()
-    return create_app()
+        threading.Thread(target=_leave_after, args=[supervisor, app], daemon=True).start()
+    return app
 
 
-def _leave_after(supervisor: multiprocessing.process.BaseProcess) -> None:
+def _leave_after(supervisor: multiprocessing.process.BaseProcess, app: App) -> None:
+    """Leave when the supervisor is gone: after draining, or at once where there is nothing to drain yet.
+
+    A worker that still waits for its database would hear no signal, and keep the port from those who could start it.
+    """
     supervisor.join()
-    os.kill(os.getpid(), signal.SIGTERM)
+    if app.is_serving:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(DRAIN_SECONDS)
+    os._exit(0)

@@ -24,6 +24,10 @@ FULL = Refused(Code.UNAVAILABLE, "Too many requests are waiting. Nothing was don
 CLOSING = Refused(Code.UNAVAILABLE, "The server is shutting down. Nothing was done; try again.")
 
 
+SWEEP_EVERY = 1.0
+"""Seconds between two looks for commands that have waited too long."""
+
+
 class Limits(msgspec.Struct, frozen=True):
     """The bounds of the engine.
 
@@ -31,7 +35,7 @@ class Limits(msgspec.Struct, frozen=True):
         batch: Commands in a batch at most; each may take an advisory lock, and the lock table is finite.
         batch_bytes: Of request bodies in a batch.
         in_flight: Batches at the same time: while one commits, the other is decided.
-        waiting: Commands that wait for a batch; the next is refused at once.
+        waiting: Commands that wait for a batch; the next is refused at once. One tenant may take half of the places.
         patience: Seconds a command may wait before its batch begins.
     """
 
@@ -55,6 +59,7 @@ class Engine:
         self._batches: set[asyncio.Task[None]] = set()
         self._aside: set[asyncio.Task[None]] = set()
         self._start_is_due = False
+        self._sweep_is_due = False
         self._closing = False
 
     async def submit(
@@ -80,11 +85,12 @@ class Engine:
         pending = Pending(command, render, idempotency, request_id, size, deadline=loop.time() + self.limits.patience)
         if early := await self._keys.enter(pending):
             return early
-        if refusal := self._refusal():
+        if refusal := self._refusal(command.tenant_id):
             pending.refuse(refusal)
         else:
             self.queue.put(pending)
             self._start_soon()
+            self._sweep_later()
         return await asyncio.shield(pending.reply)
 
     async def close(self) -> None:
@@ -94,10 +100,24 @@ class Engine:
         while running := self._batches | self._aside:
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
 
-    def _refusal(self) -> Refused | None:
+    def _refusal(self, tenant_id: int) -> Refused | None:
         if self._closing:
             return CLOSING
-        return FULL if len(self.queue) >= self.limits.waiting else None
+        most = self.limits.waiting
+        return FULL if len(self.queue) >= most or self.queue.length_of(tenant_id) >= most / 2 else None
+
+    def _sweep_later(self) -> None:
+        if not self._sweep_is_due:
+            self._sweep_is_due = True
+            asyncio.get_running_loop().call_later(SWEEP_EVERY, self._sweep)
+
+    def _sweep(self) -> None:
+        """Refuse what has waited too long, even while no batch can begin."""
+        self._sweep_is_due = False
+        for pending in self.queue.overdue(asyncio.get_running_loop().time()):
+            pending.refuse(LATE)
+        if self.queue:
+            self._sweep_later()
 
     def _start_soon(self) -> None:
         """Start a batch when this turn of the loop is over, with all the requests that arrived in it."""

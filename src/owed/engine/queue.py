@@ -22,6 +22,21 @@ class TenantQueues:
         self._lines.setdefault(pending.command.tenant_id, deque()).append(pending)
         self._length += 1
 
+    def length_of(self, tenant_id: int) -> int:
+        """Count the commands of one tenant."""
+        return len(self._lines.get(tenant_id, ()))
+
+    def overdue(self, now: float) -> list[Pending]:
+        """Take the commands whose deadline has passed; in each line those at the front have waited longest."""
+        taken: list[Pending] = []
+        for tenant_id, line in list(self._lines.items()):
+            while line and line[0].deadline < now:
+                taken.append(line.popleft())
+            if not line:
+                del self._lines[tenant_id]
+        self._length -= len(taken)
+        return taken
+
     def take(self, most: int, most_bytes: int, busy: Container[Name]) -> list[Pending]:
         """Take the next batch: at most `most` commands that touch nothing in `busy`; those that do keep their place.
 

@@ -171,12 +171,9 @@ def answer_row(key: AnswerKey, kept: KeptAnswer) -> tuple[Any, ...]:
 
 
 def evidence(writing: Writing) -> tuple[Any, ...]:
-    """Give the arguments of WAS_WRITTEN: what only this writing can have put there.
-
-    An event has an id of its own. Another worker may have given the same answer, so one counts only without events.
-    """
+    """Give the arguments of WAS_WRITTEN: what only this writing can have put there."""
     event = writing.state.events[0] if writing.state.events else None
-    key = None if event else next(iter(writing.answers), None)
+    key = next(iter(writing.answers), None)
     kept = writing.answers[key] if key else None
     return (
         event and event.tenant_id,
