@@ -30,7 +30,7 @@ class Settings(msgspec.Struct, frozen=True):
     data_dir: Path = msgspec.field(default_factory=_default_data_dir)
     database_url: str | None = None
     pool_size: Annotated[int, Meta(ge=10, le=1000)] = 10
-    """Connections of one worker: two batches, two look-ups, up to five commands that somebody else holds up, and one."""
+    """Connections of one worker: two batches, two look-ups, five commands that somebody else holds up, and one more."""
     rate_limit: Annotated[float, Meta(ge=0)] = 0
     """Requests per second and key; 0 means no limit."""
     log: Literal["json", "text", "off"] = "json"

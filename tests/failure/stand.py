@@ -127,6 +127,8 @@ class Stand:
                 command, env=environment, stdout=output, stderr=subprocess.STDOUT, process_group=0
             )
         service = Service(self.port, self.data_dir, environment, process, log)
+        # Until it listens, an orphan of the last one may still answer on the port.
+        wait_until(lambda: "Owed listens" in log.read_text() or process.poll() is not None, "owed serve listens")
         service._wait_until_ready()
         return service
 

@@ -18,6 +18,7 @@ from owed.model.answer import Answer, KeptAnswer
 from owed.model.attribution import Actor, Attribution
 from owed.model.customer import Customer
 from owed.model.event import Event
+from owed.model.search import customer_terms
 from owed.model.transfer import Transfer
 from owed.store.customers import from_row
 from owed.store.memory import MemoryStore
@@ -48,6 +49,7 @@ class Record(NamedTuple):
     events: list[Event]
     attributions: list[Attribution]
     answers: dict[AnswerKey, KeptAnswer]
+    terms: set[tuple[int, str, str]]
 
 
 class World(Protocol):
@@ -92,6 +94,7 @@ class InMemory:
             [tables.events[key] for key in sorted(tables.events)],
             [tables.attributions[key] for key in sorted(tables.attributions)],
             {key: kept for key in sorted(tables.answers) if (kept := self.store.kept(key))},
+            {(row.tenant_id, term, row.id) for row in tables.customers.values() for term in customer_terms(row)},
         )
 
     async def let_a_day_pass(self) -> None:
@@ -130,12 +133,14 @@ class OnPostgres:
             "SELECT * FROM answer WHERE tenant_id = ANY($1) AND recorded_at >= now() - interval '24 hours' "
             "ORDER BY tenant_id, key"
         )
+        terms = await self._rows("SELECT tenant_id, term, object_id FROM search_term WHERE tenant_id = ANY($1)")
         return Record(
             [from_row(row) for row in customers],
             [transfer(row) for row in transfers],
             [Event(**row) for row in events],
             [attribution(row) for row in words],
             {AnswerKey(row["tenant_id"], row["key"]): kept_answer(row) for row in answers},
+            {(row["tenant_id"], row["term"], row["object_id"]) for row in terms},
         )
 
     async def let_a_day_pass(self) -> None:
