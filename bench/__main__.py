@@ -41,6 +41,8 @@ def main(
     """Measure Owed beside its peers over HTTP, and print how they compare."""
     machine.wrk()
     machine.leave_in_order()
+    if machine.is_busy():
+        console.print("Others are at work on this machine: what follows says little.", style="bold red")
     plan = Plan(rounds, seconds, customers)
     with scratch(directory) as home, ExitStack() as stack:
         bench = Bench(home, peer_python.absolute(), Cores.of_this_machine())

@@ -97,6 +97,11 @@ def versions(python: str | Path) -> str:
     return ", ".join(f"{name} {version}" for name, version in json.loads(answer.stdout).items())
 
 
+def is_busy() -> bool:
+    """Tell whether others are at work here, so that the numbers of a run would say little."""
+    return os.getloadavg()[0] > 0.5
+
+
 def leave_in_order() -> None:
     """Have SIGTERM stop, like Ctrl-C, everything that was started."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

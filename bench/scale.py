@@ -56,6 +56,8 @@ def main(
     """Load millions of customers and measure what reading one, or a page, costs beside them."""
     machine.wrk()
     machine.leave_in_order()
+    if machine.is_busy():
+        console.print("Others are at work on this machine: what follows says little.", style="bold red")
     with _home(directory, keep=keep) as home, _owed(home / "few") as few, _owed(home / "many") as many:
         facts = machine.facts(home)
         _load(few, SMALL)
