@@ -25,7 +25,7 @@ from owed.model.identifiers import IdSource
 from owed.settings import Settings
 from owed.store.lists import Lists
 from owed.store.lookups import Lookups
-from owed.store.maintenance import prune_for_ever
+from owed.store.maintenance import maintain
 from owed.store.postgres import PostgresStore
 from owed.store.secrets import read_secret
 
@@ -75,7 +75,7 @@ class App:
         self._edge = Edge(self._service, self._log)
         await self._service.access.start()
         self._service.shared_metrics.start()
-        self._maintenance = asyncio.create_task(prune_for_ever(self._service.pool))
+        self._maintenance = asyncio.create_task(maintain(self._service.pool))
         gc.collect()
         gc.freeze()  # what stands now stands for ever: later collections need not walk it
         gc.set_threshold(*COLLECT_AFTER)

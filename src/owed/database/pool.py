@@ -31,6 +31,8 @@ SESSION = {
     "jit": "off",
     # Every statement is a look-up by index. Without statistics, as after a bulk load, the planner may think otherwise,
     # and a prepared plan would keep that mistake.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_sort": "off",
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
     "enable_hashjoin": "off",
@@ -56,7 +58,9 @@ class Connection:
         try:
             statement = self._prepared.get(sql)
             if statement is None:
-                statement = self._prepared[sql] = await self.raw.prepare(sql)
+                # With a name of its own a statement stays prepared; without one it is parsed anew at each use.
+                statement = await self.raw.prepare(sql, name=f"owed_{len(self._prepared)}")
+                self._prepared[sql] = statement
             rows: list[asyncpg.Record] = await statement.fetch(*values)
         except CONFUSED:
             self.raw.terminate()
@@ -122,7 +126,7 @@ class Pool:
 async def connect(dsn: str) -> Connection:
     """Open a connection as every part of the service uses it."""
     raw = await asyncpg.connect(
-        dsn, timeout=CONNECT_TIMEOUT, command_timeout=COMMAND_TIMEOUT, server_settings=SESSION, statement_cache_size=0
+        dsn, timeout=CONNECT_TIMEOUT, command_timeout=COMMAND_TIMEOUT, server_settings=SESSION
     )
     started = await raw.fetchval("SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()")
     return Connection(raw, started)

@@ -1,7 +1,7 @@
 """Customers in PostgreSQL: their rows, and how to read and write them."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import msgspec
@@ -40,19 +40,20 @@ def naming_columns(sql: str) -> str:
     return sql.replace("customer.*", ", ".join(f"customer.{column}" for column in COLUMNS))
 
 
-LOAD = naming_columns("""
-    -- Customers by id, and by external reference.
+LOAD_BY_ID = naming_columns("""
     SELECT customer.*
       FROM unnest($1::int[], $2::text[]) AS wanted (tenant_id, id)
       JOIN customer USING (tenant_id, id)
-     UNION ALL
+""")
+
+LOAD_BY_REFERENCE = naming_columns("""
     SELECT customer.*
-      FROM unnest($3::int[], $4::text[]) AS wanted (tenant_id, external_reference)
+      FROM unnest($1::int[], $2::text[]) AS wanted (tenant_id, external_reference)
       JOIN customer USING (tenant_id, external_reference)
 """)
 
 HOLD = naming_columns("""
-    -- The same, held in the order of their keys, so that two workers never wait for each other.
+    -- Customers by id, and by external reference, held in the order of their keys, so that two workers never wait for each other.
       WITH wanted AS (
     SELECT customer.tenant_id, customer.id
       FROM unnest($1::int[], $2::text[]) AS wanted (tenant_id, id)
@@ -150,26 +151,36 @@ def update_row(before: Customer, after: Customer) -> tuple[Any, ...]:
 
 
 async def load(connection: Connection, names: Iterable[Name]) -> list[Customer]:
-    """Load customers by id or by external reference, held by nobody."""
-    return [from_row(row) for row in await connection.fetch(LOAD, *by_kind_of_name(names))]
+    """Load customers by id or by external reference, held by nobody; one that is named twice may come twice."""
+    ids, references = by_kind_of_name(names)
+    rows = await connection.fetch(LOAD_BY_ID, *ids) if ids.names else []
+    if references.names:
+        rows += await connection.fetch(LOAD_BY_REFERENCE, *references)
+    return [from_row(row) for row in rows]
 
 
 async def hold(connection: Connection, names: Iterable[Name]) -> list[Customer]:
     """Load customers by id or by external reference, and hold them to the end of the transaction."""
-    return [from_row(row) for row in await connection.fetch(HOLD, *by_kind_of_name(names))]
+    ids, references = by_kind_of_name(names)
+    return [from_row(row) for row in await connection.fetch(HOLD, *ids, *references)]
 
 
-def by_kind_of_name(names: Iterable[Name]) -> tuple[list[int], list[str], list[int], list[str]]:
-    """Part ids from references, which never begin like an id, into the arrays that the statements take.
+class Wanted(NamedTuple):
+    """Names of one kind, as the arrays that the statements take."""
+
+    tenants: list[int]
+    names: list[str]
+
+
+def by_kind_of_name(names: Iterable[Name]) -> tuple[Wanted, Wanted]:
+    """Part ids from references, which never begin like an id.
 
     What can be neither is left out: nothing is called so, and not every text can be sent to the database.
     """
-    ids: tuple[list[int], list[str]] = ([], [])
-    references: tuple[list[int], list[str]] = ([], [])
+    ids, references = Wanted([], []), Wanted([], [])
     for _, tenant_id, text in names:
-        if not is_name(text):
-            continue
-        tenants, texts = ids if text.startswith("bcus_") else references
-        tenants.append(tenant_id)
-        texts.append(text)
-    return *ids, *references
+        if is_name(text):
+            wanted = ids if text.startswith("bcus_") else references
+            wanted.tenants.append(tenant_id)
+            wanted.names.append(text)
+    return ids, references

@@ -113,7 +113,7 @@ class Scan(NamedTuple):
     async def _named(self, reference: str, side: Cursor | None) -> list[Customer]:
         """Read the one customer that a reference can name, if everything else holds for it too."""
         query = self.query
-        rows = await self.connection.fetch(customers.LOAD, [], [], [query.tenant_id], [reference])
+        rows = await self.connection.fetch(customers.LOAD_BY_REFERENCE, [query.tenant_id], [reference])
         above, below = self._between(side)
         return [
             customer
