@@ -1,4 +1,4 @@
-"""The ASGI application: one worker, its parts put together, started and stopped."""
+"""The application of one worker: its parts put together, started and stopped."""
 
 import asyncio
 import contextlib
@@ -6,12 +6,12 @@ import gc
 import logging
 import os
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from owed.api import logs
 from owed.api.access import Access
-from owed.api.edge import Edge, Receive, Send
+from owed.api.edge import Edge
 from owed.api.metrics import Metrics
 from owed.api.pagination import CursorSigner
 from owed.api.rate_limit import RateLimit
@@ -28,6 +28,9 @@ from owed.store.lookups import Lookups
 from owed.store.maintenance import maintain
 from owed.store.postgres import PostgresStore
 from owed.store.secrets import read_secret
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 COLLECT_AFTER = (20_000, 20, 50)
 """Allocations before a collection, by generation. Few of ours are cyclic; the usual 700 cost a tenth of our time."""
@@ -54,14 +57,15 @@ class App:
         """Tell whether requests are taken: not while the database is waited for."""
         return self._edge is not None
 
-    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer a request, or start and stop with the server."""
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-        elif self._edge is not None:
-            await self._edge.answer(scope, receive, send)
+    @property
+    def edge(self) -> Edge:
+        """Give what answers requests, once it serves."""
+        if self._edge is None:
+            raise RuntimeError("the application has not started")
+        return self._edge
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Start and stop with the server, which tells of it over ASGI. Requests come from `Protocol`."""
         await receive()
         await self._start()
         await send({"type": "lifespan.startup.complete"})

@@ -2,8 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from owed.api.access import bearer, refuse_unusable
 from owed.api.logs import RequestLog
@@ -17,15 +16,8 @@ from owed.model.access import digest
 
 logger = logging.getLogger("owed.edge")
 
-MOST_BYTES = 2**20
-CLIENT_CLOSED = 499
-"""The status that is logged where nobody is left to answer."""
-
 TAKES = {"POST": (JSON,), "PATCH": (JSON, MERGE_PATCH)}
 """The media types of the methods that take a body."""
-
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 UNAVAILABLE = Refused(Code.UNAVAILABLE, "The database cannot be reached. Nothing was done; try again shortly.")
 BUG = Refused(Code.INTERNAL_ERROR, "This is our fault, and it is logged under the request id.")
@@ -40,30 +32,27 @@ class Edge:
         self._routes = Router(ROUTES)
         self._pages = Router(PAGES)
 
-    async def answer(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one request over ASGI, and note what became of it."""
+    async def answer(self, request: Request) -> Response:
+        """Answer one request, and note what became of it."""
         began = time.perf_counter()
-        request = Request(scope)
-        response = await self._response(request, receive)
-        await send_response(request, response, send)
+        response = await self._response(request)
         taken = time.perf_counter() - began
         self._service.metrics.note_request(request.route, request.method, response.status, taken)
         self._log.note(request, response.status, taken)
+        return response
 
-    async def _response(self, request: Request, receive: Receive) -> Response:
+    async def _response(self, request: Request) -> Response:
         try:
-            return await self._handle(request, receive)
+            return await self._handle(request)
         except Refusal as refused:
             return refuse(request, refused.refused, refused.headers)
         except Unavailable:
             return refuse(request, UNAVAILABLE, {"retry-after": "1"})
-        except Gone:
-            return Response(CLIENT_CLOSED)
         except Exception:
             logger.exception("a request failed", extra={"request_id": request.id, "route": request.route})
             return refuse(request, BUG)
 
-    async def _handle(self, request: Request, receive: Receive) -> Response:
+    async def _handle(self, request: Request) -> Response:
         if not request.path.startswith("/billing/") and (page := self._pages.match(request.path)):
             return await handler(request, page)(self._service, request)
         await self._authenticate(request)
@@ -74,7 +63,7 @@ class Edge:
         limit = self._service.rate_limit
         headers = limit.spend(request.key.id) if limit.is_on else None
         if request.method in TAKES:
-            request.body = await read_body(request, receive)
+            check_body(request)
         try:
             response = await handle(self._service, request)
         except Refusal as refused:
@@ -105,58 +94,22 @@ def handler(request: Request, match: Match) -> Handler:
     return found
 
 
-async def read_body(request: Request, receive: Receive) -> bytes:
-    """Read the body, and check its size and its media type.
+def check_body(request: Request) -> None:
+    """Check the size of the body, and its media type.
 
     Raises:
         Refusal: It is too large, or its media type is missing or another.
     """
-    if int(request.header(b"content-length") or 0) > MOST_BYTES:
-        raise too_large()
-    body = await gather(receive)
-    media_type = (request.header(b"content-type") or "").partition(";")[0]
-    request.media_type = media_type.strip().lower()
+    if request.is_too_large:
+        raise refusal(Code.PAYLOAD_TOO_LARGE, "A body may have up to 1 MiB (1,048,576 bytes).")
+    media_type = request.header(b"content-type") or ""
+    request.media_type = media_type.partition(";")[0].strip().lower()
     taken = TAKES[request.method]
-    if (body or media_type) and request.media_type not in taken:
+    if (request.body or media_type) and request.media_type not in taken:
         raise refusal(Code.UNSUPPORTED_MEDIA_TYPE, f"Send the body as {' or '.join(taken)}, with that Content-Type.")
-    return body
-
-
-async def gather(receive: Receive) -> bytes:
-    """Gather the parts of a body, as far as it is allowed to be."""
-    parts, size, more = [], 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Gone
-        parts.append(message["body"])
-        size += len(message["body"])
-        if size > MOST_BYTES:
-            raise too_large()
-        more = message["more_body"]
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def too_large() -> Refusal:
-    """Make the refusal of a body over 1 MiB; what is left of it is not read, so the connection ends."""
-    return refusal(Code.PAYLOAD_TOO_LARGE, "A body may have up to 1 MiB (1,048,576 bytes).", connection="close")
-
-
-class Gone(Exception):
-    """The client has gone away."""
 
 
 def refuse(request: Request, refused: Refused, headers: Mapping[str, str] | None = None) -> Response:
     """Make the response of a refusal: problem details."""
     answer = problem(refused, request.base_url, request.path, request.id)
     return Response(answer.status, answer.body, {"content-type": PROBLEM_JSON, **(headers or {})})
-
-
-async def send_response(request: Request, response: Response, send: Send) -> None:
-    """Send a response. A header that could be mistaken for two is never sent: values come from here or are checked."""
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
-    headers.append((b"request-id", request.id.encode()))
-    if response.status != 304:
-        headers.append((b"content-length", b"%d" % len(response.body)))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})

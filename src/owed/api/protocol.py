@@ -1,185 +1,275 @@
-"""The HTTP protocol of a connection: uvicorn's, with bounds that it leaves to a proxy.
+"""One HTTP connection: from bytes to requests, and from responses to bytes.
 
-Owed may face clients with no proxy before it. One that sends its headers slowly, without end, or not at all, holds a
-connection for a bounded time and a bounded memory.
+uvicorn owns the sockets, the signals and the life of the process; this is the protocol that it gives each connection.
+The ASGI messages that it would otherwise pass on are the largest single cost of a small request, and it leaves to a proxy
+what is bounded here: heads and bodies that are too large, slow, or never end, and clients that do not read.
 """
 
-from asyncio import TimerHandle, Transport
-from typing import Any
+import asyncio
+from collections import deque
+from http import HTTPStatus
+from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+import httptools
+from uvicorn.config import Config
+from uvicorn.server import ServerState
 
-from owed.api.messages import PROBLEM_JSON, new_request_id
+from owed.api.app import App
+from owed.api.messages import PROBLEM_JSON, Request, Response, new_request_id
 from owed.api.problems import problem
 from owed.core.outcomes import Code, Refused
 
 HEAD_BYTES = 64 * 1024
-"""Bytes that the request line and the headers may have."""
+"""Bytes that the headers may have."""
 
 URL_BYTES = 8 * 1024
 """Bytes that the path and the query may have."""
+
+BODY_BYTES = 2**20
+"""Bytes that a body may have; of a larger one the rest is read and thrown away, so that the refusal can be read."""
 
 PATIENCE = 15.0
 """Seconds in which a request must have arrived, once its connection is open or its first byte is there; and in which a
 client must have read something of what it asked for."""
 
+LOOK_EVERY = 5.0
+"""Seconds between two looks at a connection: one timer that stays is cheaper than one for each request."""
+
+SOME_PROGRESS = 64 * 1024
+"""Bytes that an honest client reads in `PATIENCE`."""
+
 MOST_CONNECTIONS = 4_096
 """Connections of one worker; a further one is closed at once."""
 
+MOST_PIPELINED = 16
+"""Requests that may wait on one connection before no more of it is read."""
 
-LARGE_PART = 64 * 1024
-"""Bytes of a part of a response that is worth a write of its own, and that an honest reader reads in time."""
-
-
-CONTINUE = b"HTTP/1.1 100 "
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 
 
 class TooLarge(Exception):
     """The head of a request is larger than any honest one."""
 
 
-class WholeResponses:
-    """A transport that sends a response in one write: its head and its body would each cost a system call."""
+class Protocol(asyncio.Protocol):
+    """A connection, and the requests on it, one after another."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-        self._waiting: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        """Keep a part of a response until it is whole. A large part goes at once, as does an invitation to go on."""
-        self._waiting.append(data)
-        if len(data) >= LARGE_PART or data.startswith(CONTINUE):
-            self.flush()
-
-    def flush(self) -> None:
-        """Send what was kept; where the client is gone, drop it."""
-        if self._waiting and not self._transport.is_closing():
-            self._transport.write(b"".join(self._waiting))
-        self._waiting.clear()
-
-    def close(self) -> None:
-        """Send what was kept, and close."""
-        self.flush()
-        self._transport.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
-class Protocol(HttpToolsProtocol):
-    """One connection. A request that arrives whole, as nearly all do, costs no timer."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        if not config.loaded:
+            config.load()
+        self._app: App = config.loaded_app
+        self._server = server_state
+        self._keep_alive_seconds = config.timeout_keep_alive
+        self._loop = _loop or asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport
+        self._since = self._loop.time()  # when it began to wait for what it waits for now
+        self._waiting: deque[Request] = deque()
+        self._answering: asyncio.Task[None] | None = None
         self._is_arriving = True
-        self._has_head = False
-        self._head_bytes = 0
-        self._deadline: TimerHandle | None = None
-        self._reading: TimerHandle | None = None
+        self._is_ending = False
+        self._unread: int | None = None
+        self._begin_request()
 
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection, unless there are too many."""
-        super().connection_made(transport)
-        self.transport = self._whole = WholeResponses(transport)  # type: ignore[assignment]
-        if len(self.connections) > MOST_CONNECTIONS:
-            transport.abort()
-        self._watch()
+        self._transport = cast(asyncio.Transport, transport)
+        self._server.connections.add(self)  # type: ignore[arg-type]  # uvicorn names its own classes only
+        if len(self._server.connections) > MOST_CONNECTIONS:
+            self._transport.abort()
+        self._timer = self._loop.call_later(LOOK_EVERY, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
-        self._is_arriving = False
-        self._watch()
-        if self._reading is not None:
-            self._reading.cancel()
-        super().connection_lost(exc)
+        """Forget the connection. What was asked on it is carried out all the same."""
+        self._server.connections.discard(self)
+        self._timer.cancel()
+        self._waiting.clear()
+
+    def eof_received(self) -> bool:
+        """Answer what has arrived, though the client will send no more."""
+        self._is_ending = True
+        return self._answering is not None
+
+    def shutdown(self) -> None:
+        """End the connection once its requests are answered; one that has not arrived whole was never accepted."""
+        self._is_ending = True
+        if self._answering is None:
+            self._transport.close()
+
+    # What arrives
 
     def data_received(self, data: bytes) -> None:
         """Take what has arrived."""
-        self._head_bytes += len(data)
-        super().data_received(data)
-        if self._is_arriving and not self._has_head and self._head_bytes > HEAD_BYTES:
-            self.send_400_response("")
-        if self.timeout_keep_alive_task is None and self.is_idle():
-            self._is_arriving = True  # whatever it was, blank lines perhaps: uvicorn's own timer no longer runs
-        self._watch()
-
-    def is_idle(self) -> bool:
-        """Tell whether no request is under way."""
-        cycle: RequestResponseCycle | None = self.cycle
-        return cycle is None or cycle.response_complete
+        if self._is_arriving and not self._has_head:
+            self._head_size += len(data)  # of a head in pieces; a whole one is counted by its headers
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._is_ending = True  # no other protocol is spoken here: it is answered as it stands
+        except httptools.HttpParserError:
+            self._refuse_bytes()
+        else:
+            if self._head_size > HEAD_BYTES + len(data) and not self._has_head:
+                self._refuse_bytes()
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        self._is_arriving, self._has_head = True, False
-        super().on_message_begin()
+        self._begin_request()
+        self._is_arriving = True
+        self._since = self._loop.time()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the URL."""
+        self._url += url
+        if len(self._url) > URL_BYTES:
+            raise TooLarge
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; a trailer is none (RFC 9110, 6.5.1), but counts like one."""
+        if not self._has_head:
+            self._headers.append((name.lower(), value))
+        self._size += len(name) + len(value)
+        if self._size > HEAD_BYTES:
+            raise TooLarge
 
     def on_headers_complete(self) -> None:
-        """Check the size of a head that may be too large, and begin to answer."""
-        if len(self.url) > URL_BYTES or (self._head_bytes > HEAD_BYTES and self._size_of_head() > HEAD_BYTES):
-            raise TooLarge
+        """Take the head as a whole: invite the body, or refuse it by its announced length."""
         self._has_head = True
-        super().on_headers_complete()
+        self._size = 0
+        url = self._url if self._url.startswith(b"/") else origin_form(self._url)
+        self._request = Request(self._parser.get_method().decode("ascii"), url, self._headers)
+        self._request.keeps_alive = self._parser.should_keep_alive()
+        if int(self._request.headers.get(b"content-length", 0)) > BODY_BYTES:
+            self._dispatch(is_too_large=True)
+        elif self._request.headers.get(b"expect", b"").lower() == b"100-continue":
+            self._transport.write(CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._size += len(body)
+        if self._is_dispatched:
+            return
+        self._body.append(body)
+        if self._size > BODY_BYTES:
+            self._dispatch(is_too_large=True)
 
     def on_message_complete(self) -> None:
-        """End a request: what arrives next is another."""
+        """End a request; what arrives next is another."""
         self._is_arriving = False
-        self._head_bytes = 0
-        super().on_message_complete()
+        if not self._is_dispatched:
+            self._dispatch()
+        elif self._answering is None:
+            self._transport.close()  # its refusal is out, and could be read
 
-    def on_response_complete(self) -> None:
-        """Send the response, now that it is whole."""
-        self._whole.flush()
-        super().on_response_complete()
+    def _begin_request(self) -> None:
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._size = self._head_size = 0
+        self._has_head = self._is_dispatched = False
+
+    def _refuse_bytes(self) -> None:
+        """Answer what is not HTTP, or too much of it, and end the connection."""
+        self._is_ending = True
+        self._is_arriving = False
+        if self._answering is None:
+            detail = f"This is no HTTP, or its headers have over {HEAD_BYTES} bytes, or its URL has over {URL_BYTES}."
+            answer = problem(Refused(Code.INVALID_REQUEST, detail), "", "", request_id := new_request_id())
+            self._write(Response(answer.status, answer.body, {"content-type": PROBLEM_JSON}), request_id, "")
+            self._transport.close()
+
+    # What is answered
+
+    def _dispatch(self, *, is_too_large: bool = False) -> None:
+        """Hand the request on, after those before it."""
+        self._is_dispatched = True
+        self._request.body = b"".join(self._body)
+        self._request.is_too_large = is_too_large
+        if self._answering is None and not self._unread:
+            self._answer(self._request)
+        else:
+            self._waiting.append(self._request)
+            if len(self._waiting) >= MOST_PIPELINED:
+                self._transport.pause_reading()
+
+    def _answer(self, request: Request) -> None:
+        self._answering = self._loop.create_task(self._answer_now(request))
+
+    async def _answer_now(self, request: Request) -> None:
+        response = await self._app.edge.answer(request)
+        self._answering = None
+        self._since = self._loop.time()
+        if not self._transport.is_closing():
+            self._is_ending |= not request.keeps_alive or request.is_too_large
+            self._write(response, request.id, request.method)
+            self._go_on(request)
+
+    def _go_on(self, request: Request) -> None:
+        """Turn to what waits, or end the connection."""
+        if self._is_ending:
+            if not (request.is_too_large and self._is_arriving):
+                self._transport.close()
+        elif self._waiting and self._unread is None:
+            self._answer(self._waiting.popleft())
+            self._transport.resume_reading()
+
+    def _write(self, response: Response, request_id: str, method: str) -> None:
+        """Send a response in one write: its head and its body would each cost a system call."""
+        lines = [f"{name}: {value}\r\n" for name, value in response.headers.items()]
+        if self._is_ending:
+            lines.append("connection: close\r\n")
+        if response.status != HTTPStatus.NOT_MODIFIED:
+            lines.append(f"content-length: {len(response.body)}\r\n")
+        head = f"{STATUS_LINES[response.status]}{''.join(lines)}request-id: {request_id}\r\n".encode("latin-1")
+        body = b"" if method == "HEAD" or response.status == HTTPStatus.NOT_MODIFIED else response.body
+        self._transport.write(b"%b%b\r\n%b" % (head, self._date(), body))
+
+    def _date(self) -> bytes:
+        """Give the header that uvicorn renews every second."""
+        return b"".join(b"%b: %b\r\n" % header for header in self._server.default_headers)
+
+    # What takes too long
 
     def pause_writing(self) -> None:
-        """Stop writing to a client that does not read, and see it off if it goes on so."""
-        super().pause_writing()
-        self._watch_reading(self._whole.get_write_buffer_size())
+        """Read no more of a client that does not read."""
+        self._unread = self._transport.get_write_buffer_size()
+        self._unread_since = self._loop.time()
+        self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """Go on writing."""
-        super().resume_writing()
-        if self._reading is not None:
-            self._reading.cancel()
+        """Go on with a client that reads again."""
+        self._unread = None
+        self._transport.resume_reading()
+        if self._waiting and self._answering is None:
+            self._answer(self._waiting.popleft())
 
-    def shutdown(self) -> None:
-        """Close the connection once its request is answered; one that has not arrived whole was never accepted."""
-        if self._is_arriving:
-            self._whole.close()
-        else:
-            super().shutdown()
+    def _look(self) -> None:
+        """End a connection that is slow or idle; look again later."""
+        now = self._loop.time()
+        self._timer = self._loop.call_later(LOOK_EVERY, self._look)
+        if self._unread is not None:
+            self._look_at_unread(now)
+        elif self._is_arriving and now - self._since > PATIENCE:
+            self._transport.abort()
+        elif not self._is_arriving and self._answering is None and now - self._since > self._keep_alive_seconds:
+            self._transport.close()
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP, or too much of it, and close the connection."""
-        detail = f"This is not valid HTTP, or its head has over {HEAD_BYTES} bytes, or its URL over {URL_BYTES}."
-        refused = Refused(Code.INVALID_REQUEST, detail)
-        request_id = new_request_id()
-        answer = problem(refused, "", "", request_id)
-        head = (
-            f"HTTP/1.1 400 Bad Request\r\ncontent-type: {PROBLEM_JSON}\r\nrequest-id: {request_id}\r\n"
-            f"content-length: {len(answer.body)}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + answer.body)
-        self.transport.close()
+    def _look_at_unread(self, now: float) -> None:
+        unread = self._transport.get_write_buffer_size()
+        if self._unread is not None and self._unread - unread >= SOME_PROGRESS:
+            self._unread, self._unread_since = unread, now
+        elif now - self._unread_since > PATIENCE:
+            self._transport.abort()
 
-    def _size_of_head(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
-    def _watch_reading(self, unread: int) -> None:
-        self._reading = self.loop.call_later(PATIENCE, self._see_whether_it_reads, unread)
-
-    def _see_whether_it_reads(self, unread_before: int) -> None:
-        """End a connection on which hardly anything was read since we last looked."""
-        unread = self._whole.get_write_buffer_size()
-        if unread_before - unread < LARGE_PART:
-            self._whole.abort()
-        else:
-            self._watch_reading(unread)
-
-    def _watch(self) -> None:
-        """Keep a deadline while a request is arriving, and only then."""
-        if self._is_arriving and self._deadline is None:
-            self._deadline = self.loop.call_later(PATIENCE, self._whole.abort)
-        elif not self._is_arriving and self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+def origin_form(url: bytes) -> bytes:
+    """Give path and query of a URL that names its host too, as a client of a proxy sends it (RFC 9112, 3.2.2)."""
+    parsed = httptools.parse_url(url)
+    return (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
