@@ -1,4 +1,4 @@
-# Owed from a checkout. Everything lives in $(VENV); nothing is installed beside it.
+# Owed from a checkout. Everything is installed into $(VENV), and what the benchmark compares with into .venv-bench.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,10 +10,10 @@ LOCK := $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.
         --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test lint types bench soak lock clean
+.PHONY: help install serve test lint types bench bench-scale soak lock clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 install: $(VENV)/.dev ## Install Owed and the tools to work on it into .venv
 
@@ -33,8 +33,12 @@ types: install ## Check types, strictly
 bench: install .venv-bench/.peers ## Measure Owed beside its peers and write docs/performance.md
 	$(BIN)/python -m bench $(ARGS)
 
-soak: install ## Kill workers and PostgreSQL 500 times under load
-	OWED_SOAK=500 $(BIN)/python -m pytest tests/failure $(ARGS)
+bench-scale: install .venv-bench/.peers ## Measure Owed among millions of customers
+	$(BIN)/python -m bench.scale $(ARGS)
+
+soak: install ## Kill workers and PostgreSQL 500 times under load, and live 500 random histories
+	OWED_KILLS=500 $(BIN)/python -m pytest tests/failure/test_kills.py $(ARGS)
+	OWED_SOAK=500 $(BIN)/python -m pytest tests/properties $(ARGS)
 
 lock: ## Resolve the dependencies again and write the hashed lock files (needs uv)
 	$(LOCK) --group build --output-file requirements.lock

@@ -31,8 +31,10 @@ class Settings(msgspec.Struct, frozen=True):
     database_url: str | None = None
     pool_size: Annotated[int, Meta(ge=10, le=1000)] = 10
     """Connections of one worker: two batches, two look-ups, five commands that somebody else holds up, and one more."""
-    rate_limit: Annotated[float, Meta(ge=0)] = 0
+    rate_limit: Annotated[float, Meta(ge=0, le=1_000_000)] = 0
     """Requests per second and key; 0 means no limit."""
+    public_url: Annotated[str, Meta(pattern=r"^https?://[^\s?#]*[^\s?#/]$")] | None = None
+    """Where clients reach us, without a slash at the end; where none is given, as each of them says, over http."""
     log: Literal["json", "text", "off"] = "json"
 
     @classmethod

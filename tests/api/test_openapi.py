@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from owed.api.customer_fields import CREATE, MEMBERS, UPDATE
+from owed.api.customer_list import known_parameters
 from owed.api.demo import JOHN_DOE
 from owed.api.docs.examples import example
 from owed.api.docs.operations import OPERATIONS
 from owed.api.fields import Faults, Object
-from owed.api.lists import known_parameters
 from owed.api.openapi import document
 from owed.api.problems import CATALOGUE
 from owed.api.routes import PAGES, ROUTES

@@ -300,7 +300,7 @@ def test_twenty_keys_are_the_most_and_count_after_the_merge() -> None:
 
 
 def test_the_three_counters_count_different_things() -> None:
-    """Architecture, section 2, case 9: the object's version, its obligation's transfers, its events."""
+    """docs/architecture.md, "three counters": the object's version, its obligation's transfers, its events."""
     books = Books(create(currency="ZAR"))
 
     assert counters(books.done(update(name="x"))) == (2, 0, 2)

@@ -23,7 +23,7 @@ MICROSECOND = timedelta(microseconds=1)
     ids=["the clock stands still", "steps back", "goes on and steps back"],
 )
 def test_transfers_of_one_obligation_are_recorded_one_after_the_other(times: list[datetime]) -> None:
-    """Architecture, section 2, case 8: `max(now, the obligation's last + 1 µs)`."""
+    """docs/architecture.md, "order": `max(now, the obligation's last + 1 µs)`."""
     books = Books(create(currency="ZAR"))
     for balance, now in enumerate(times):
         books.stamps.now = now
@@ -65,6 +65,13 @@ def test_words_are_kept_where_there_are_any(actor: Actor, kept: int) -> None:
     assert len(Books(create(actor=actor)).state.attributions) == kept
 
 
+def test_words_about_nothing_are_a_bug() -> None:
+    journal = Journal(1, JANE, Stamps()())
+
+    with pytest.raises(AttributeError):
+        journal.post(Obligation(), "bcus_1", 5, "ZAR", Cause.OPENING)
+
+
 def test_a_digest_proves_the_words_and_differs_for_the_same_words_elsewhere() -> None:
     books = Books(create("UCR1", actor=JANE), create("UCR2", actor=JANE))
     one, other = books.state.attributions
@@ -74,7 +81,7 @@ def test_a_digest_proves_the_words_and_differs_for_the_same_words_elsewhere() ->
 
 
 def test_names_and_reasons_stay_out_of_the_ledger() -> None:
-    """Architecture, section 4: a person can be erased and the ledger still verifies."""
+    """docs/architecture.md, "Data": a person can be erased and the ledger still verifies."""
     books = Books(create(actor=JANE, name="John Doe", currency="ZAR", balance=5))
 
     written = str(msgspec.to_builtins(books.state.transfers))

@@ -55,7 +55,7 @@ def test_a_name_is_one_to_255_characters_of_ascii(text: str, *, expected: bool) 
 
 
 def test_what_is_created_is_listed_in_the_order_of_references() -> None:
-    """Two workers that insert the same references must take them in one order (architecture, section 2, case 2)."""
+    """Two workers that insert the same references must take them in one order (docs/architecture.md, "deadlocks")."""
     books = Books(*(create(name, tenant=tenant) for tenant in (2, 1) for name in ("b", "c", "B", "a")))
 
     created = [(customer.tenant_id, customer.external_reference) for customer in books.state.customers.created()]

@@ -1,4 +1,4 @@
-"""Batches: when they begin, how they grow, and what never shares one (architecture, section 1, and 2.6 and 2.7)."""
+"""Batches: when they begin, how they grow, and what never shares one (docs/architecture.md: "overlap", "fairness")."""
 
 import asyncio
 from random import Random

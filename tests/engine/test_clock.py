@@ -1,4 +1,4 @@
-"""Order: the time and the ids of a batch (architecture, section 2, case 8)."""
+"""Order: the time and the ids of a batch (docs/architecture.md, "order")."""
 
 import time
 from collections.abc import AsyncIterator

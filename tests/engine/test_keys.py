@@ -1,4 +1,4 @@
-"""The same key twice (architecture, section 2, case 1; contract, 1.4)."""
+"""The same key twice (docs/architecture.md, "the same key twice"; contract, 1.4)."""
 
 import asyncio
 from collections.abc import AsyncIterator

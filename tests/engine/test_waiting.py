@@ -1,4 +1,4 @@
-"""Waiting: whatever happens, every request gets an answer (architecture, section 2, cases 12 and 13)."""
+"""Waiting: whatever happens, every request gets an answer (docs/architecture.md, "waiting" and "shutdown")."""
 
 import asyncio
 

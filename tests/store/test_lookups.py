@@ -1,4 +1,4 @@
-"""Look-ups: coalesced, and never older than what their caller has seen (architecture, section 2, case 10)."""
+"""Look-ups: coalesced, and never older than what their caller has seen (docs/architecture.md, "reads")."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""A connection that dies while something is saved: the answer tells what is true (architecture, section 2, case 5)."""
+"""A connection that dies while something is saved: the answer is true (docs/architecture.md, "unknown commit")."""
 
 import asyncio
 import time

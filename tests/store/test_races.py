@@ -1,4 +1,4 @@
-"""Workers that want the same thing at the same moment (architecture, section 2, cases 1 to 3)."""
+"""Workers that want the same thing at the same moment (docs/architecture.md, "deadlocks" and "race losers")."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The schema is isolated by tenant, and ready to be distributed by tenant (architecture, section 3)."""
+"""The schema is isolated by tenant, and ready to be distributed by tenant (docs/architecture.md, "Data")."""
 
 import asyncpg
 import pytest

@@ -16,7 +16,7 @@ import asyncpg
 from owed.api.problems import refusal
 from owed.core.outcomes import Code
 from owed.database.pool import Connection, Pool, connect
-from owed.engine.store import Unavailable
+from owed.engine.store import Conflict, Unavailable
 from owed.model.access import ApiKey
 from owed.store.failures import LOST, translated
 from owed.store.keys import find_keys, touch_keys
@@ -29,8 +29,8 @@ READ_EVERY = 0.25
 TRUSTED_FOR = 0.75
 """Seconds that a reading is good for; with the time of a reading it keeps a revocation within its second."""
 
-TOUCH_EVERY = 15.0
-"""Seconds between two recordings of which keys were used."""
+ASK_FOR = 2.0
+"""Seconds that a request may wait to hear whether its key is good."""
 
 MOST_KEYS = 10_000
 """Keys kept at most; beyond it they are read again as they come."""
@@ -50,19 +50,19 @@ class Access:
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
         self._used: set[str] = set()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._listening: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Begin to listen; from now on `find` may be asked."""
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._record_use())]
+        self._listening = asyncio.create_task(self._listen())
 
     async def close(self) -> None:
         """Stop listening, and record which keys were used last."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        with contextlib.suppress(Unavailable):
-            await self._touch()
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+        with contextlib.suppress(Unavailable, Conflict):
+            await self.record_use()
 
     def known(self, hashed: bytes) -> ApiKey | None:
         """Give a key that is known and can be trusted at this moment, with no round trip."""
@@ -76,9 +76,11 @@ class Access:
         Raises:
             Unavailable: Nobody can say whether a key is still good.
         """
-        if time.monotonic() - self._read_at > TRUSTED_FOR:
-            await self._read()
-        return self._known.get(hashed) or await self._fetch(hashed)
+        with translated():
+            async with asyncio.timeout(ASK_FOR):
+                if time.monotonic() - self._read_at > TRUSTED_FOR:
+                    await self._read()
+                return self._known.get(hashed) or await self._fetch(hashed)
 
     def note_use(self, key: ApiKey) -> None:
         """Note that a key is in use; it is recorded soon, for many keys at once."""
@@ -130,13 +132,8 @@ class Access:
         finally:
             connection.raw.terminate()
 
-    async def _record_use(self) -> None:
-        while True:
-            await asyncio.sleep(TOUCH_EVERY)
-            with contextlib.suppress(Unavailable):
-                await self._touch()
-
-    async def _touch(self) -> None:
+    async def record_use(self) -> None:
+        """Record which keys were used since the last time."""
         used, self._used = self._used, set()
         if used:
             with translated():

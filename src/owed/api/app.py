@@ -1,7 +1,6 @@
 """The application of one worker: its parts put together, started and stopped."""
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
@@ -9,9 +8,9 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from owed.api import logs
 from owed.api.access import Access
 from owed.api.edge import Edge
+from owed.api.logs import RequestLog
 from owed.api.metrics import Metrics
 from owed.api.pagination import CursorSigner
 from owed.api.rate_limit import RateLimit
@@ -21,6 +20,7 @@ from owed.database.pool import Pool
 from owed.engine.clock import BatchStamp, Clock
 from owed.engine.engine import Engine
 from owed.engine.store import Unavailable
+from owed.logs import configure
 from owed.model.identifiers import IdSource
 from owed.settings import Settings
 from owed.store.lists import Lists
@@ -47,7 +47,7 @@ class App:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._log = logs.RequestLog(settings.log)
+        self._log = RequestLog(settings.log)
         self._service: Service | None = None
         self._edge: Edge | None = None
         self._maintenance: asyncio.Task[None] | None = None
@@ -74,12 +74,12 @@ class App:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _start(self) -> None:
-        logs.configure(self._settings.log)
+        configure(self._settings.log)
         self._service = await assemble_when_possible(self._settings)
         self._edge = Edge(self._service, self._log)
-        await self._service.access.start()
+        self._service.access.start()
         self._service.shared_metrics.start()
-        self._maintenance = asyncio.create_task(maintain(self._service.pool))
+        self._maintenance = asyncio.create_task(maintain(self._service.pool, self._service.access.record_use))
         gc.collect()
         gc.freeze()  # what stands now stands for ever: later collections need not walk it
         gc.set_threshold(*COLLECT_AFTER)
@@ -88,8 +88,7 @@ class App:
         if self._service is None or self._maintenance is None:
             return
         self._maintenance.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._maintenance
+        await asyncio.gather(self._maintenance, return_exceptions=True)
         await self._service.engine.close()
         await self._service.access.close()
         await self._service.pool.close()

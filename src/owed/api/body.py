@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NoReturn
 
 import msgspec
 
-from owed.api.fields import escaped
+from owed.api.fields import LONGEST_POINTER, MOST_FAULTS, escaped
 from owed.core.outcomes import Fault
 
 DEEPEST = 16
+MOST_BRACKETS = 10_000
+"""Objects and lists in a body; the largest that can be right has a few."""
+
 LONGEST_NUMBER = 100
 """Digits beyond which a number is not even read: no bound here is near it."""
 
@@ -29,7 +33,10 @@ def decode(body: bytes) -> Any:
         BadJson: It is not UTF-8 or not JSON, holds U+0000 or a lone surrogate, nests deeper than 16, or names a member
             of one object twice.
     """
-    if body.count(b"{") + body.count(b"[") > DEEPEST or b"\\u0000" in body:
+    brackets = body.count(b"{") + body.count(b"[")
+    if brackets > MOST_BRACKETS:
+        raise BadJson(Fault("", f"The body holds over {MOST_BRACKETS} objects and lists; nothing here needs so many."))
+    if brackets > DEEPEST or b"\\u0000" in body:
         return decode_carefully(body)
     try:
         value = msgspec.json.decode(body)
@@ -58,7 +65,7 @@ def decode_carefully(body: bytes) -> Any:
         raise BadJson(Fault("", f"The body nests deeper than {DEEPEST} levels.")) from None
     except ValueError as error:
         raise BadJson(Fault("", f"The body is not JSON: {error}.")) from None
-    if faults := tuple(faults_of(value, "", depth=1)):
+    if faults := tuple(islice(faults_of(value, "", depth=1), MOST_FAULTS)):
         raise BadJson(*faults)
     return value
 
@@ -95,6 +102,8 @@ def faults_of(value: Any, pointer: str, depth: int) -> Iterator[Fault]:
         yield Fault(pointer, fault)
     elif isinstance(value, dict | list) and depth > DEEPEST:
         yield Fault(pointer, f"The body nests deeper than {DEEPEST} levels here.")
+    elif isinstance(value, dict | list) and len(pointer) > LONGEST_POINTER:
+        yield Fault(pointer[:LONGEST_POINTER], "No member here has so long a name.")
     elif isinstance(value, list):
         for place, item in enumerate(value):
             yield from faults_of(item, f"{pointer}/{place}", depth + 1)

@@ -5,6 +5,7 @@ from datetime import datetime
 from email.utils import formatdate
 from functools import lru_cache
 
+from owed.api.fields import Faults
 from owed.core.preconditions import IfMatch
 
 TAGS = re.compile(r'(W/)?"([^"]*)"')
@@ -22,13 +23,17 @@ def is_unmodified(if_none_match: str | None, tag: str) -> bool:
     return if_none_match.strip() == "*" or any(f'"{value}"' == tag for _, value in TAGS.findall(if_none_match))
 
 
-def if_match(header: str | None) -> IfMatch:
+def if_match(header: str | None, faults: Faults) -> IfMatch:
     """Give the versions that an `If-Match` names. A weak tag names none: the strong comparison is used."""
     if header is None:
         return None
     if header.strip() == "*":
-        return frozenset("*")
-    return frozenset(value for weak, value in TAGS.findall(header) if not weak) - {"*"}
+        return frozenset({"*"})
+    found = TAGS.findall(header)
+    if not found:
+        faults.note("header: If-Match", 'This must be * or one or more ETags, such as "3", in quotes.')
+        return None
+    return frozenset(value for weak, value in found if not weak) - {"*"}
 
 
 def last_modified(moment: datetime) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 from owed.api.fields import Anything, Boolean, Field, Integer, Metadata, Object, OursToGive, Pattern, Text
 from owed.core.metadata import MAX_KEYS
+from owed.model.identifiers import CUSTOMER
 from owed.model.money import MAX_TOTAL
 from owed.model.payment_rules import MAX_RULE_AMOUNT, PaymentRules
 
@@ -81,7 +82,7 @@ MEMBERS: dict[str, Field] = {
 NOT_GIVEN = OursToGive({"type": "null", "description": "We give it: leave it out, or send null."})
 
 CREATE = Object(
-    {"id": NOT_GIVEN, "external_reference": reference("bcus_"), **MEMBERS},
+    {"id": NOT_GIVEN, "external_reference": reference(CUSTOMER), **MEMBERS},
     dict,
     "A new customer.",
     required=("external_reference",),

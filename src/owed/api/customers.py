@@ -1,4 +1,4 @@
-"""Customers over HTTP (contract, section 2)."""
+"""Customers over HTTP, one at a time (contract, section 2)."""
 
 from typing import Any
 
@@ -8,7 +8,6 @@ from msgspec import UNSET
 from owed.api import conditions, query
 from owed.api.commands import Form, carry_out, read_form
 from owed.api.customer_fields import CLEARABLE, CREATE, UPDATE
-from owed.api.lists import customer_page
 from owed.api.messages import JSON, MERGE_PATCH, Request, Response
 from owed.api.problems import Refusal
 from owed.api.service import Service
@@ -30,7 +29,7 @@ async def update_customer(service: Service, request: Request) -> Response:
     """PATCH /billing/customers/{customer}: change the given members."""
     form = read_form(request)
     members = CustomerMembers() if form.value is UNSET else changes(form, request.media_type)
-    if_match = conditions.if_match(request.header(b"if-match"))
+    if_match = conditions.if_match(request.header(b"if-match"), form.faults)
     faults = tuple(form.faults.found)
     (name,) = request.arguments
     command = UpdateCustomer(request.key.tenant_id, form.actor, name, members, if_match, faults)
@@ -50,11 +49,6 @@ async def retrieve_customer(service: Service, request: Request) -> Response:
         return Response(304, headers=headers)
     headers["content-type"] = JSON
     return Response(200, msgspec.json.encode(customer.shown()), headers)
-
-
-async def list_customers(service: Service, request: Request) -> Response:
-    """GET /billing/customers: list customers, newest first."""
-    return await customer_page(service, request)
 
 
 def changes(form: Form, media_type: str) -> CustomerMembers:

@@ -11,7 +11,7 @@ from owed.api.problems import Refusal, problem, refusal
 from owed.api.routes import PAGES, ROUTES, Handler, Match, Router
 from owed.api.service import Service
 from owed.core.outcomes import Code, Refused
-from owed.engine.store import Unavailable
+from owed.engine.store import Conflict, Unavailable
 from owed.model.access import digest
 
 logger = logging.getLogger("owed.edge")
@@ -36,6 +36,7 @@ class Edge:
         """Answer one request, and note what became of it."""
         began = time.perf_counter()
         response = await self._response(request)
+        response.headers.update(request.rate_limit)
         taken = time.perf_counter() - began
         self._service.metrics.note_request(request.route, request.method, response.status, taken)
         self._log.note(request, response.status, taken)
@@ -46,7 +47,7 @@ class Edge:
             return await self._handle(request)
         except Refusal as refused:
             return refuse(request, refused.refused, refused.headers)
-        except Unavailable:
+        except (Unavailable, Conflict):  # out of reach, or locked for longer than a request may wait
             return refuse(request, UNAVAILABLE, {"retry-after": "1"})
         except Exception:
             logger.exception("a request failed", extra={"request_id": request.id, "route": request.route})
@@ -61,16 +62,11 @@ class Edge:
             raise refusal(Code.NOT_FOUND, f"There is no route {request.path}; /docs lists those that there are.")
         handle = handler(request, match)
         limit = self._service.rate_limit
-        headers = limit.spend(request.key.id) if limit.is_on else None
+        if limit.is_on:
+            request.rate_limit = limit.spend(request.key.id)
         if request.method in TAKES:
             check_body(request)
-        try:
-            response = await handle(self._service, request)
-        except Refusal as refused:
-            response = refuse(request, refused.refused, refused.headers)
-        if headers:
-            response.headers.update(headers)
-        return response
+        return await handle(self._service, request)
 
     async def _authenticate(self, request: Request) -> None:
         access = self._service.access

@@ -19,6 +19,10 @@ MOST_FAULTS = 1_000
 """Faults that an answer names at most: a body may hold a hundred thousand."""
 
 
+LONGEST_POINTER = 1_000
+"""Characters of a place that an answer repeats at most."""
+
+
 class Faults:
     """The faults found in one request so far."""
 
@@ -28,7 +32,7 @@ class Faults:
     def note(self, pointer: str, detail: str) -> Any:
         """Note a fault, and give UNSET, which is what a check gives for a value with a fault."""
         if len(self.found) < MOST_FAULTS:
-            self.found.append(Fault(pointer, detail))
+            self.found.append(Fault(pointer[:LONGEST_POINTER], detail))
         return UNSET
 
 

@@ -11,7 +11,8 @@ from owed.core.outcomes import Fault
 from owed.engine.pending import Idempotency
 
 HEADER = "header: Idempotency-Key"
-KEY = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII).fullmatch
+KEY = "[A-Za-z0-9_-]{1,255}"
+is_key = re.compile(KEY, re.ASCII).fullmatch
 
 
 def key_fault(request: Request, *, is_required: bool) -> Fault | None:
@@ -21,7 +22,7 @@ def key_fault(request: Request, *, is_required: bool) -> Fault | None:
         detail = "This header is required; send a fresh UUID with each new request."
         return Fault(HEADER, detail) if is_required else None
     detail = "This must be 1 to 255 characters of A-Z, a-z, 0-9, _ and -; a UUID is best."
-    return None if KEY(key) else Fault(HEADER, detail)
+    return None if is_key(key) else Fault(HEADER, detail)
 
 
 def idempotency(request: Request, value: Any) -> Idempotency | None:

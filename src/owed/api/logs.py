@@ -1,15 +1,15 @@
-"""Logs: one line a request, as JSON or as text, never with a key or personal data.
+"""The log of requests: one line each, as JSON or as text, never with a key or personal data.
 
 A path may hold a customer's reference and a query an e-mail address, so a line names the route and not the path. Lines
 are gathered and written together several times a second: a write for each would cost more than the request.
 """
 
 import asyncio
-import logging
 import os
 import sys
 import time
-from typing import Any
+from collections.abc import Iterable, Iterator
+from select import PIPE_BUF
 
 import msgspec
 
@@ -17,8 +17,6 @@ from owed.api.messages import Request
 
 WRITE_EVERY = 0.1
 """Seconds between two writes."""
-
-STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 class RequestLog:
@@ -53,30 +51,17 @@ class RequestLog:
         """Write the lines that were gathered."""
         self._write_is_due = False
         lines, self._lines = self._lines, []
-        if lines:
-            os.write(sys.stdout.fileno(), b"\n".join(lines) + b"\n")
+        for piece in pieces(lines):
+            os.write(sys.stdout.fileno(), piece)
 
 
-class JsonFormatter(logging.Formatter):
-    """Writes the other log records as JSON too, one a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Write one record."""
-        line: dict[str, Any] = {
-            "time": record.created,
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **{name: value for name, value in vars(record).items() if name not in STANDARD},
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(line).decode()
-
-
-def configure(kind: str) -> None:
-    """Send the records of this process to standard error, in the chosen form."""
-    handler = logging.StreamHandler()
-    if kind == "json":
-        handler.setFormatter(JsonFormatter())
-    logging.basicConfig(level=logging.WARNING if kind == "off" else logging.INFO, handlers=[handler], force=True)
+def pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Join lines to pieces that a pipe takes whole, so that no other worker's lines come in between."""
+    piece = b""
+    for line in lines:
+        if piece and len(piece) + len(line) >= PIPE_BUF:
+            yield piece
+            piece = b""
+        piece += line + b"\n"
+    if piece:
+        yield piece

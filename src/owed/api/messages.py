@@ -10,7 +10,8 @@ JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 PROBLEM_JSON = "application/problem+json"
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII).fullmatch
+REQUEST_ID = "[A-Za-z0-9_.-]{1,64}"
+is_request_id = re.compile(REQUEST_ID, re.ASCII).fullmatch
 
 _PROCESS = secrets.token_hex(8)
 _COUNT = itertools.count(1)
@@ -21,12 +22,15 @@ def new_request_id() -> str:
     return f"{_PROCESS}{next(_COUNT):08x}"
 
 
+NO_LIMIT: dict[str, str] = {}
+
+
 class Request:
     """A request, as handlers see it."""
 
     __slots__ = (
         "arguments", "body", "headers", "id", "is_too_large", "keeps_alive", "key", "media_type", "method", "path",
-        "query", "route",
+        "query", "rate_limit", "route",
     )  # fmt: skip
 
     key: ApiKey
@@ -41,6 +45,7 @@ class Request:
         self.route = "(none)"
         self.body = b""
         self.media_type = ""
+        self.rate_limit: dict[str, str] = NO_LIMIT
         self.keeps_alive = True
         self.is_too_large = False
         self.id = self._id()
@@ -48,7 +53,7 @@ class Request:
     def _id(self) -> str:
         """Keep the client's own request id, if it is one; else make one."""
         given = self.header(b"request-id")
-        return given if given and REQUEST_ID(given) else new_request_id()
+        return given if given and is_request_id(given) else new_request_id()
 
     def header(self, name: bytes) -> str | None:
         """Give a header, by its name in lower case."""

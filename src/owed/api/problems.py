@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from owed.core.outcomes import Code, Refused
+from owed.core.outcomes import Code, Fault, Refused
 from owed.model.answer import Answer
 
 
@@ -115,7 +115,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     instance: str
     code: str
     request_id: str
-    errors: tuple[dict[str, str], ...] = ()
+    errors: tuple[Fault, ...] = ()
 
 
 def anchor(code: Code) -> str:
@@ -139,7 +139,7 @@ def problem(refused: Refused, base_url: str, instance: str, request_id: str) -> 
         instance=instance,
         code=refused.code,
         request_id=request_id,
-        errors=tuple({"pointer": fault.pointer, "detail": fault.detail} for fault in refused.faults),
+        errors=refused.faults,
     )
     return Answer(entry.status, msgspec.json.encode(body))
 

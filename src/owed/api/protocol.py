@@ -1,8 +1,8 @@
 """One HTTP connection: from bytes to requests, and from responses to bytes.
 
 uvicorn owns the sockets, the signals and the life of the process; this is the protocol that it gives each connection.
-The ASGI messages that it would otherwise pass on are the largest single cost of a small request, and it leaves to a proxy
-what is bounded here: heads and bodies that are too large, slow, or never end, and clients that do not read.
+The ASGI messages that it would otherwise pass on are the largest single cost of a small request, and it leaves to a
+proxy what is bounded here: heads and bodies that are too large, slow, or never end, and clients that do not read.
 """
 
 import asyncio
@@ -80,7 +80,7 @@ class Protocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection, unless there are too many."""
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
         self._server.connections.add(self)  # type: ignore[arg-type]  # uvicorn names its own classes only
         if len(self._server.connections) > MOST_CONNECTIONS:
             self._transport.abort()

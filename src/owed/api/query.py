@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Container
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import parse_qsl
 
 from owed.api.fields import Faults
 from owed.api.messages import Request
 from owed.api.problems import Refusal
 from owed.core.outcomes import invalid
+from owed.model.identifiers import EPOCH
 
-TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z", re.ASCII).fullmatch
-FIRST_YEAR = 1970
+TIMESTAMP = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z"
+is_timestamp = re.compile(TIMESTAMP, re.ASCII).fullmatch
 
 
 def place(name: str) -> str:
@@ -77,9 +78,9 @@ def single(given: list[tuple[str, str]], repeatable: Container[str], faults: Fau
 
 def timestamp(value: str, name: str, faults: Faults) -> datetime | None:
     """Read a timestamp that ends in Z; note it where it is none."""
-    if TIMESTAMP(value):
+    if is_timestamp(value):
         try:
-            return max(datetime.fromisoformat(value), datetime(FIRST_YEAR, 1, 1, tzinfo=UTC))
+            return max(datetime.fromisoformat(value), EPOCH)
         except ValueError:
             pass  # such as the 30th of February
     faults.note(place(name), "This must be a time in UTC that ends in Z, such as 2026-01-31T09:30:00Z.")

@@ -46,7 +46,7 @@ class RateLimit:
         if bucket.left < 1:
             wait = math.ceil((1 - bucket.left) / self._rate)
             headers = {**self._headers(bucket), "retry-after": str(wait)}
-            refused = Refused(Code.RATE_LIMITED, f"This key may make {self._rate:g} requests a second.")
+            refused = Refused(Code.RATE_LIMITED, "This key has made all the requests that it may make for now.")
             raise Refusal(refused, headers)
         bucket.left -= 1
         return self._headers(bucket)
@@ -62,7 +62,7 @@ class RateLimit:
 
     def _headers(self, bucket: Bucket) -> dict[str, str]:
         return {
-            "ratelimit-limit": f"{self._burst:g}",
+            "ratelimit-limit": str(int(self._burst)),
             "ratelimit-remaining": str(int(bucket.left)),
             "ratelimit-reset": str(math.ceil((self._burst - bucket.left) / self._rate)),
         }

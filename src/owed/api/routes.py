@@ -5,6 +5,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from owed.api import customers, pages
+from owed.api.customer_list import list_customers
 from owed.api.messages import Request, Response
 from owed.api.service import Service
 
@@ -19,7 +20,7 @@ class Route(NamedTuple):
 
 
 ROUTES = (
-    Route("/billing/customers", {"GET": customers.list_customers, "POST": customers.create_customer}),
+    Route("/billing/customers", {"GET": list_customers, "POST": customers.create_customer}),
     Route("/billing/customers/{customer}", {"GET": customers.retrieve_customer, "PATCH": customers.update_customer}),
 )
 """What needs a secret key."""

@@ -17,6 +17,7 @@ from owed.cli import demo, session
 from owed.cli.errors import Refused
 from owed.cli.options import DatabaseUrl, DataDir, settings_from
 from owed.cli.worker import DRAIN_SECONDS
+from owed.logs import configure
 from owed.settings import PREFIX, Settings
 
 BACKLOG = 2048
@@ -47,6 +48,7 @@ def serve(
 
 def _serve(settings: Settings, listener: socket.socket) -> bool:
     """Serve until told to stop, and tell whether it was a failure to start instead."""
+    configure(settings.log)
     with session.current(settings) as dsn:
         _hand_down(settings, dsn)
         listener.listen(BACKLOG)
@@ -62,12 +64,10 @@ def _serve(settings: Settings, listener: socket.socket) -> bool:
 
 
 def _hand_down(settings: Settings, dsn: str) -> None:
-    """Give the workers our settings; they read them from their environment."""
+    """Give the workers what they read from their environment, in place of what a flag has overruled there."""
     os.environ[f"{PREFIX}DATABASE_URL"] = dsn
-    os.environ[f"{PREFIX}DATA_DIR"] = str(settings.data_dir)
-    os.environ[f"{PREFIX}HOST"] = settings.host
-    os.environ[f"{PREFIX}PORT"] = str(settings.port)
     os.environ[f"{PREFIX}WORKERS"] = str(settings.workers)
+    os.environ[f"{PREFIX}PORT"] = str(settings.port)  # nobody uses it, but one that cannot be read would stop them
 
 
 def _run(settings: Settings, listener: socket.socket) -> bool:

@@ -13,6 +13,7 @@ from owed.core.preconditions import IfMatch, stale
 from owed.core.state import Name, State
 from owed.model.attribution import Actor
 from owed.model.customer import Customer
+from owed.model.identifiers import CUSTOMER
 from owed.model.payment_rules import PaymentRules
 
 KIND = "customer"
@@ -73,7 +74,7 @@ class CreateCustomer(msgspec.Struct, frozen=True):
         now = journal.stamp.now
         bare = Customer(
             tenant_id=self.tenant_id,
-            id=journal.stamp.new_id("bcus_"),
+            id=journal.stamp.new_id(CUSTOMER),
             external_reference=external_reference,
             created_at=now,
             updated_at=now,

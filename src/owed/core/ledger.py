@@ -10,7 +10,7 @@ OTHER_SIDE = {
     Cause.OPENING: LedgerAccount.OPENING_EQUITY,
     Cause.BALANCE_SET: LedgerAccount.BALANCE_REPLACEMENT,
 }
-"""For each cause, the account that stands against the receivable (architecture, section 4)."""
+"""For each cause, the account that stands against the receivable (docs/architecture.md, "Data")."""
 
 
 def sides(cause: Cause, amount: int) -> tuple[LedgerAccount, LedgerAccount]:

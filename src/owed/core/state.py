@@ -10,7 +10,8 @@ from owed.model.customer import Customer
 from owed.model.event import Event
 from owed.model.transfer import Transfer
 
-is_name = re.compile(r"[a-zA-Z0-9_-]{1,255}", re.ASCII).fullmatch
+NAME = "[a-zA-Z0-9_-]{1,255}"
+is_name = re.compile(NAME, re.ASCII).fullmatch
 """Tell whether a text can be an id or an external reference at all."""
 
 

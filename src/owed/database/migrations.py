@@ -1,7 +1,6 @@
 """The schema: numbered SQL files, applied in order, forward only."""
 
 import re
-import secrets
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -12,7 +11,6 @@ from owed.database import DatabaseError
 
 RESOURCE = "owed.store"
 TIMEOUT = 3600.0  # seconds: a migration may build an index
-CURSOR_KEY = "cursor"
 
 # Whoever migrates waits here for its turn. Held by the transaction, so that it works through any pooler.
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('owed: migrate', 0))"
@@ -63,7 +61,6 @@ async def migrate(connection: "asyncpg.Connection[Any]") -> list[str]:
             applied.append(name)
     except asyncpg.LockNotAvailableError as error:
         raise DatabaseError("a table to migrate is locked by another transaction; try again when it is over") from error
-    await _make_secret(connection)
     return applied
 
 
@@ -119,10 +116,3 @@ def _refuse_newer(version: int) -> None:
             f"the database has schema {version}, made by a newer Owed than this one, which knows {newest}: "
             "run the newer version"
         )
-
-
-async def _make_secret(connection: "asyncpg.Connection[Any]") -> None:
-    """Make the key that authenticates cursors, once for all workers."""
-    if await connection.fetchval("SELECT 1 FROM secret WHERE name = $1", CURSOR_KEY) is None:
-        sql = "INSERT INTO secret (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING"
-        await connection.execute(sql, CURSOR_KEY, secrets.token_bytes(32))

@@ -5,6 +5,7 @@ to be reset: a connection is only ever used for single statements and for transa
 """
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -15,6 +16,9 @@ from asyncpg.prepared_stmt import PreparedStatement
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to wait for a new connection."""
+
+ROOM_PATIENCE = 5.0
+"""Seconds to wait while all connections are at work."""
 
 COMMAND_TIMEOUT = 20.0
 """Seconds to wait for one statement, beyond what PostgreSQL itself allows it."""
@@ -29,9 +33,10 @@ SESSION = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
     "jit": "off",
-    # Every statement is a look-up by index. Without statistics, as after a bulk load, the planner may think otherwise,
-    # and a prepared plan would keep that mistake.
+    # To plan a statement costs more than to run it, and no value of ours calls for another plan.
     "plan_cache_mode": "force_generic_plan",
+    # Every statement is a look-up by index, in the order of that index. Without statistics, as after a bulk load, the
+    # planner may think otherwise, and a prepared plan would keep that mistake.
     "enable_sort": "off",
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
@@ -52,6 +57,7 @@ class Connection:
         self.pid = raw.get_server_pid()
         self.backend_start = backend_start
         self._prepared: dict[str, PreparedStatement] = {}
+        self._numbers = itertools.count()
 
     async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         """Run a statement, prepared at its first use, and give its rows."""
@@ -59,7 +65,7 @@ class Connection:
             statement = self._prepared.get(sql)
             if statement is None:
                 # With a name of its own a statement stays prepared; without one it is parsed anew at each use.
-                statement = await self.raw.prepare(sql, name=f"owed_{len(self._prepared)}")
+                statement = await self.raw.prepare(sql, name=f"owed_{next(self._numbers)}")
                 self._prepared[sql] = statement
             rows: list[asyncpg.Record] = await statement.fetch(*values)
         except CONFUSED:
@@ -93,22 +99,37 @@ class Pool:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection. One that comes back closed or inside a transaction is thrown away."""
-        async with self._room:
-            connection = await self.take()
-            self._used += 1
+        """Lend a connection. One that comes back closed or inside a transaction is thrown away.
+
+        Raises:
+            TimeoutError: All are at work, and none comes back in time.
+        """
+        await self._enter()
+        try:
+            connection = await self._take()
             try:
                 yield connection
             finally:
-                self._used -= 1
                 self._put_back(connection)
+        finally:
+            self._used -= 1
+            self._room.release()
 
     async def close(self) -> None:
         """Close the connections that are idle."""
         while self._idle:
             await self._idle.pop().raw.close(timeout=CONNECT_TIMEOUT)
 
-    async def take(self) -> Connection:
+    async def _enter(self) -> None:
+        """Wait until there is room for one more, though not for ever."""
+        if self._room.locked():
+            async with asyncio.timeout(ROOM_PATIENCE):
+                await self._room.acquire()
+        else:
+            await self._room.acquire()
+        self._used += 1
+
+    async def _take(self) -> Connection:
         """Give an idle connection that is still open, or open one."""
         while self._idle:
             connection = self._idle.pop()

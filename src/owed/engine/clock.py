@@ -2,11 +2,9 @@
 
 import secrets
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from owed.model.identifiers import IdSource
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from owed.model.identifiers import EPOCH, IdSource, milliseconds
 
 
 class Clock:
@@ -27,7 +25,7 @@ class BatchStamp:
     def __init__(self, now: datetime, ids: IdSource) -> None:
         self.now = now
         self._ids = ids
-        self._milliseconds = (now - EPOCH) // timedelta(milliseconds=1)
+        self._milliseconds = milliseconds(now)
 
     def new_id(self, prefix: str) -> str:
         """Give an id that sorts after all that were given before."""

@@ -1,4 +1,4 @@
-"""The batch loop: group commit for commands (architecture, sections 1 and 2)."""
+"""The batch loop: group commit for commands (docs/architecture.md, "One idea" and "The hard cases")."""
 
 import asyncio
 import logging

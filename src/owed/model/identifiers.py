@@ -4,6 +4,7 @@ The digits are in the order of ASCII: what sorts as bytes (the collation "C") so
 """
 
 import re
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final
 
@@ -11,6 +12,10 @@ MERCHANT: Final = "mer_"
 KEY: Final = "key_"
 CUSTOMER: Final = "bcus_"
 EVENT: Final = "evt_"
+TRANSFER: Final = "tra_"
+ATTRIBUTION: Final = "att_"
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 LENGTH: Final = 22
 DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -27,6 +32,11 @@ _START_BITS = 73  # one less than there is room for, so that steps within a mill
 def pattern(prefix: str) -> re.Pattern[str]:
     """Return what the contract lets an id with this prefix look like; ours are of that kind."""
     return re.compile(rf"{prefix}[a-zA-Z0-9]+", re.ASCII)
+
+
+def milliseconds(moment: datetime) -> int:
+    """Count the milliseconds since 1970, as ids do."""
+    return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
 def id_at(prefix: str, milliseconds: int) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from owed.core.state import Name, is_name
 from owed.database.pool import Connection
 from owed.model.customer import Customer
+from owed.model.identifiers import CUSTOMER
 from owed.model.obligation import Obligation
 from owed.model.payment_rules import PaymentRules
 from owed.store.statements import Part, insert
@@ -53,7 +54,8 @@ LOAD_BY_REFERENCE = naming_columns("""
 """)
 
 HOLD = naming_columns("""
-    -- Customers by id, and by external reference, held in the order of their keys, so that two workers never wait for each other.
+    -- Customers by id, and by external reference, held in the order of their keys, so that two workers never wait for
+    -- each other.
       WITH wanted AS (
     SELECT customer.tenant_id, customer.id
       FROM unnest($1::int[], $2::text[]) AS wanted (tenant_id, id)
@@ -180,7 +182,7 @@ def by_kind_of_name(names: Iterable[Name]) -> tuple[Wanted, Wanted]:
     ids, references = Wanted([], []), Wanted([], [])
     for _, tenant_id, text in names:
         if is_name(text):
-            wanted = ids if text.startswith("bcus_") else references
+            wanted = ids if text.startswith(CUSTOMER) else references
             wanted.tenants.append(tenant_id)
             wanted.names.append(text)
     return ids, references

@@ -1,4 +1,4 @@
-"""What PostgreSQL's errors mean to the engine, by their SQLSTATE (architecture, section 2, cases 3 to 5)."""
+"""What PostgreSQL's errors mean to the engine, by their SQLSTATE (docs/architecture.md, "The hard cases")."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -47,12 +47,19 @@ FIND = """
      WHERE hash = ANY($1::bytea[])
 """
 
+REVISION = "SELECT number FROM access_revision"
+
 TOUCH = """
     UPDATE api_key
        SET last_used_at = $2
      WHERE id = ANY($1::text[])
        AND (last_used_at IS NULL OR last_used_at < $2)
 """
+
+
+def new_id(prefix: str) -> str:
+    """Return an id for one of the few things that are made outside of a batch."""
+    return IdSource(SystemRandom()).new(prefix, time.time_ns() // 1_000_000)
 
 
 async def create_key(
@@ -66,7 +73,7 @@ async def create_key(
 ) -> tuple[str, str] | None:
     """Create a key and return its id and the key itself, which cannot be had again; None without such a merchant."""
     key = PREFIXES[mode, kind] + "".join(secrets.choice(DIGITS) for _ in range(SECRET_LENGTH))
-    key_id = IdSource(SystemRandom()).new(KEY, time.time_ns() // 1_000_000)
+    key_id = new_id(KEY)
     values = (key_id, merchant_id, mode, kind, name, digest(key), key[-4:], expires_at)
     created = await connection.fetch(INSERT, *values)
     return (key_id, key) if created else None
@@ -102,3 +109,9 @@ async def find_keys(connection: Connection, hashes: Sequence[bytes]) -> dict[byt
 async def touch_keys(connection: Connection, key_ids: Sequence[str], moment: datetime) -> None:
     """Record that these keys were in use until `moment`."""
     await connection.fetch(TOUCH, key_ids, moment)
+
+
+async def read_revision(connection: Connection) -> int:
+    """Return the number that stands for all that is known of keys: once it has changed, that must be read again."""
+    number: int = (await connection.fetch(REVISION))[0]["number"]
+    return number

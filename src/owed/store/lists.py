@@ -1,5 +1,6 @@
 """Lists, newest first: any page of any filter costs what its rows cost."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -50,6 +51,13 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 END = datetime(9999, 1, 1, tzinfo=UTC)
 
 
+AT_ONCE = 3
+"""Lists read at the same time: they must leave connections to those who pay."""
+
+PATIENCE = 10.0
+"""Seconds in which a list must have been read."""
+
+
 class Cursor(NamedTuple):
     """Where a page begins: next to an id, on its newer or on its older side."""
 
@@ -82,11 +90,12 @@ class Lists:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._room = asyncio.Semaphore(AT_ONCE)
 
     async def customers(self, query: CustomerQuery) -> CustomerPage:
         """Read the page that a query asks for."""
         with translated():
-            async with self._pool.connection() as connection:
+            async with asyncio.timeout(PATIENCE), self._room, self._pool.connection() as connection:
                 return await read_page(Scan(connection, query, await rarest_first(connection, query)))
 
 

@@ -1,15 +1,25 @@
 """Maintenance: what a worker does in the background, in small steps that hold no long lock."""
 
 import asyncio
-import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+import asyncpg
 
 from owed.database.pool import Pool
-from owed.engine.store import Conflict, Unavailable
+from owed.engine.store import Conflict, Rejected, Unavailable
 from owed.store.failures import translated
 from owed.store.records import PRUNE_ANSWERS
 
+logger = logging.getLogger("owed.maintenance")
+
+Work = Callable[[], Awaitable[None]]
+
 PRUNE_EVERY = 60.0
 """Seconds between two rounds; a round takes steps until one finds nothing."""
+
+RECORD_EVERY = 15.0
+"""Seconds between two recordings of which keys were used."""
 
 
 ANALYZE_EVERY = 2.0
@@ -24,35 +34,48 @@ OUTGROWN = """
 """
 
 
-async def maintain(pool: Pool) -> None:
-    """Do all of it, for ever."""
-    await asyncio.gather(prune_for_ever(pool), analyze_for_ever(pool))
+async def maintain(pool: Pool, record_use: Work) -> None:
+    """Do all of it, for ever.
+
+    Args:
+        record_use: Records which keys were used.
+    """
+    await asyncio.gather(
+        regularly(PRUNE_EVERY, lambda: prune_answers(pool)),
+        regularly(ANALYZE_EVERY, lambda: analyze_outgrown(pool)),
+        regularly(RECORD_EVERY, record_use),
+    )
 
 
-async def analyze_for_ever(pool: Pool) -> None:
+async def regularly(seconds: float, work: Work) -> None:
+    """Do some work again and again; where the database refuses, say so, and try at the next turn."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await work()
+        except (Unavailable, Conflict, Rejected, asyncpg.PostgresError) as error:
+            logger.warning("the database refused some maintenance: %s", error)
+
+
+async def analyze_outgrown(pool: Pool) -> None:
     """Keep the planner's statistics in step with tables that grow fast.
 
-    A plan that was made while a table was all but empty may take any index, and stays until statistics change. PostgreSQL
-    itself looks once a minute, and an import can add a quarter of a million customers by then.
+    A plan that was made while a table was all but empty may take any index, and stays until statistics change.
+    PostgreSQL itself looks once a minute, and an import can add a quarter of a million customers by then.
     """
-    while True:
-        await asyncio.sleep(ANALYZE_EVERY)
-        with contextlib.suppress(Unavailable, Conflict), translated():
-            async with pool.connection() as connection:
-                for row in await connection.fetch(OUTGROWN):
-                    await connection.execute(f"ANALYZE (SKIP_LOCKED) {row['name']}")
+    with translated():
+        async with pool.connection() as connection:
+            for row in await connection.fetch(OUTGROWN):
+                await connection.execute(f"ANALYZE (SKIP_LOCKED) {row['name']}")
 
 
-async def prune_for_ever(pool: Pool) -> None:
-    """Delete the answers that keys no longer keep, round after round."""
-    while True:
-        await asyncio.sleep(PRUNE_EVERY)
-        with contextlib.suppress(Unavailable):
-            while await prune_answers(pool):
-                pass
+async def prune_answers(pool: Pool) -> None:
+    """Delete the answers that keys no longer keep, step by step."""
+    while await prune_step(pool):
+        pass
 
 
-async def prune_answers(pool: Pool) -> bool:
+async def prune_step(pool: Pool) -> bool:
     """Delete one step's worth of forgotten answers, and tell whether there were any."""
     with translated():
         async with pool.connection() as connection:

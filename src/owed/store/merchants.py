@@ -1,15 +1,13 @@
 """Merchants in PostgreSQL, each with two tenants: test and live."""
 
-import time
 from datetime import datetime
-from random import SystemRandom
 
 import msgspec
 
 from owed.database.pool import Connection
 from owed.model.access import PREFIXES, KeyType, Mode
-from owed.model.identifiers import MERCHANT, IdSource
-from owed.store.keys import create_key
+from owed.model.identifiers import MERCHANT
+from owed.store.keys import create_key, new_id
 
 INSERT = "INSERT INTO merchant (id, name) VALUES ($1, $2)"
 INSERT_TENANTS = "INSERT INTO tenant (merchant_id, mode) VALUES ($1, 'test'), ($1, 'live') RETURNING mode, id"
@@ -38,7 +36,7 @@ class NewMerchant(msgspec.Struct, frozen=True):
 
 async def create_merchant(connection: Connection, name: str) -> NewMerchant:
     """Create a merchant with its tenants and four keys: all of it or nothing."""
-    merchant_id = IdSource(SystemRandom()).new(MERCHANT, time.time_ns() // 1_000_000)
+    merchant_id = new_id(MERCHANT)
     async with connection.raw.transaction():
         await connection.fetch(INSERT, merchant_id, name)
         tenants = {row["mode"]: row["id"] for row in await connection.fetch(INSERT_TENANTS, merchant_id)}

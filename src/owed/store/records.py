@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from msgspec.structs import astuple
+
 from owed.engine.store import AnswerKey, Writing
 from owed.model.answer import Answer, KeptAnswer
 from owed.model.attribution import Attribution
-from owed.model.event import Event
-from owed.model.transfer import Transfer
 from owed.store.statements import Part, insert
 
 INSERT_TRANSFERS = insert(
@@ -29,6 +29,9 @@ INSERT_TRANSFERS = insert(
     hash="bytea",
 )
 
+transfer_row = astuple
+"""Give the values of a transfer: its members are in the order of its table."""
+
 INSERT_EVENTS = insert(
     "event",
     tenant_id="int",
@@ -39,6 +42,9 @@ INSERT_EVENTS = insert(
     body="bytea",
     recorded_at="timestamptz",
 )
+
+event_row = astuple
+"""Give the values of an event: its members are in the order of its table."""
 
 INSERT_ATTRIBUTIONS = insert(
     "attribution",
@@ -79,8 +85,8 @@ KEEP_ANSWERS = Part(
 )
 
 CLAIM_KEYS = """
-    -- For each key: whether nobody else is deciding it now, and the answer that it keeps. The lock comes first, in a
-    -- statement of its own order: a key that is busy shows no answer, and is asked for again later.
+    -- For each key: whether nobody else is deciding it now, and the answer that it keeps. A key that was freed just now
+    -- may not show its answer yet; then KEEP_ANSWERS finds it, and the batch is decided again.
     SELECT wanted.tenant_id, wanted.key, wanted.free,
            answer.fingerprint, answer.status, answer.location, answer.etag, answer.last_modified, answer.body
       FROM (SELECT tenant_id, key, pg_try_advisory_xact_lock(hashtextextended(key, tenant_id)) AS free
@@ -111,41 +117,6 @@ WAS_WRITTEN = """
                 ELSE EXISTS (SELECT FROM answer WHERE tenant_id = $3 AND key = $4 AND fingerprint = $5 AND body = $6)
            END
 """
-
-
-def transfer_row(transfer: Transfer) -> tuple[Any, ...]:
-    """Give the values of a transfer, in the order of its table."""
-    return (
-        transfer.tenant_id,
-        transfer.obligation_id,
-        transfer.version,
-        transfer.id,
-        transfer.amount,
-        transfer.currency,
-        transfer.total_after,
-        transfer.debit,
-        transfer.credit,
-        transfer.cause,
-        transfer.key_id,
-        transfer.attribution_id,
-        transfer.attribution_digest,
-        transfer.occurred_at,
-        transfer.recorded_at,
-        transfer.hash,
-    )
-
-
-def event_row(event: Event) -> tuple[Any, ...]:
-    """Give the values of an event, in the order of its table."""
-    return (
-        event.tenant_id,
-        event.object_id,
-        event.sequence,
-        event.id,
-        event.type,
-        event.body,
-        event.recorded_at,
-    )
 
 
 def attribution_row(attribution: Attribution) -> tuple[Any, ...]:

@@ -2,21 +2,19 @@
 
 from typing import Any
 
+from owed.api import idempotency, messages
 from owed.api.customer_fields import MEMBERS
+from owed.api.customer_list import DEFAULT_LIMIT, FILTERS, MOST
 from owed.api.docs.schemas import JOHN_DOE_SHOWN
 from owed.api.fields import Schema
-from owed.api.lists import DEFAULT_LIMIT, FILTERS, MOST
+from owed.api.query import TIMESTAMP
+from owed.core.state import NAME
 
-KEY_PATTERN = "^[A-Za-z0-9_-]{1,255}$"
 WORDS: Schema = {"type": "string", "maxLength": 255}
-REQUEST_ID: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}
+REQUEST_ID: Schema = {"type": "string", "pattern": f"^{messages.REQUEST_ID}$"}
 TAG: Schema = {"type": "string", "pattern": '^"[0-9]+"$'}
 TAGS: Schema = {"type": "string"}
-TIME: Schema = {
-    "type": "string",
-    "format": "date-time",
-    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$",
-}
+TIME: Schema = {"type": "string", "format": "date-time", "pattern": f"^{TIMESTAMP}$"}
 CURSOR: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 HTTP_DATE: Schema = {"type": "string"}
@@ -47,7 +45,7 @@ PARAMETERS: dict[str, Schema] = {
         "in": "path",
         "required": True,
         "description": "The customer's id, or its external reference.",
-        "schema": {"type": "string", "pattern": "^[a-zA-Z0-9_-]+$", "maxLength": 255},
+        "schema": {"type": "string", "pattern": f"^{NAME}$"},
         "examples": {
             "id": {"value": JOHN_DOE_SHOWN["id"]},
             "external_reference": {"value": JOHN_DOE_SHOWN["external_reference"]},
@@ -57,7 +55,7 @@ PARAMETERS: dict[str, Schema] = {
         "Idempotency-Key",
         "Makes a retry safe: for 24 hours the same key with the same request gets the first answer again, and nothing "
         "happens twice. Use a fresh UUID for each new request.",
-        {"type": "string", "pattern": KEY_PATTERN},
+        {"type": "string", "pattern": f"^{idempotency.KEY}$"},
         "5d6b7b8e-9f0a-4b1c-8d2e-3f4a5b6c7d8e",
     ),
     "IfMatch": header(

@@ -5,9 +5,9 @@ from typing import Any
 
 from owed.api import customer_fields
 from owed.api.customer_fields import CLEARABLE, CREATE, UPDATE
+from owed.api.customer_list import MOST
 from owed.api.demo import JOHN_DOE
 from owed.api.fields import Object, Schema
-from owed.api.lists import MOST
 from owed.api.problems import CATALOGUE
 from owed.model.identifiers import CUSTOMER, pattern
 

@@ -56,11 +56,14 @@ CREATE TRIGGER api_key_changed AFTER UPDATE OF revoked_at, expires_at, hash OR D
 CREATE TRIGGER tenant_settings_changed AFTER UPDATE OF settings ON tenant
     FOR EACH STATEMENT EXECUTE FUNCTION raise_access_revision();
 
--- The key that authenticates cursors, the same for all workers.
+-- What all workers must share: the key that authenticates cursors.
 CREATE TABLE secret (
     name   text PRIMARY KEY,
     value  bytea NOT NULL
 );
+
+INSERT INTO secret (name, value) VALUES
+    ('cursor', sha256((gen_random_uuid()::text || gen_random_uuid()::text)::bytea));
 
 CREATE TABLE customer (
     tenant_id           integer NOT NULL,

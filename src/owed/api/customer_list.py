@@ -1,4 +1,4 @@
-"""Lists over HTTP: their parameters, and the pages that they give (contract, 1.6)."""
+"""The list of customers over HTTP: its parameters, and the pages that it gives (contract, 1.6)."""
 
 import re
 from collections.abc import Iterator
@@ -10,11 +10,12 @@ from msgspec import UNSET
 from owed.api import query
 from owed.api.customer_fields import MEMBERS, METADATA
 from owed.api.fields import Faults, Field, Pattern, Text
-from owed.api.messages import Request, Response
+from owed.api.messages import JSON, Request, Response
 from owed.api.pagination import page_headers
 from owed.api.service import Service
 from owed.model import search
-from owed.store.lists import BEGINNING, END, Cursor, CustomerQuery
+from owed.model.identifiers import EPOCH
+from owed.store.lists import END, Cursor, CustomerQuery
 
 DEFAULT_LIMIT = 20
 MOST = 100
@@ -37,26 +38,22 @@ TIMES = ("created_after", "created_before")
 PAGING = ("limit", "cursor")
 
 
-async def customer_page(service: Service, request: Request) -> Response:
-    """Read a page of customers, and lead to the pages on either side."""
+async def list_customers(service: Service, request: Request) -> Response:
+    """GET /billing/customers: list customers, newest first, and lead to the pages on either side."""
     faults = Faults()
     given = query.parameters(request, faults)
     scope = f"{request.key.tenant_id} {request.path} {sorted(pair for pair in given if pair[0] not in PAGING)}"
     asked = customer_query(service, request, given, scope, faults)
     query.refuse_faulty(faults)
     page = await service.lists.customers(asked)
-    sides = {True: page.has_newer, False: page.has_older}
-    ends = {True: page.customers[:1], False: page.customers[-1:]}
-    at_end = asked.cursor.id if asked.cursor else ""
-    cursors = {
-        newer: service.cursors.sign(Cursor(newer, ends[newer][0].id if ends[newer] else at_end), scope)
-        for newer, there_is_more in sides.items()
-        if there_is_more
-    }
+    at = asked.cursor.id if asked.cursor else ""
+    first, last = (page.customers[0].id, page.customers[-1].id) if page.customers else (at, at)
+    newer = service.cursors.sign(Cursor(newer=True, id=first), scope) if page.has_newer else None
+    older = service.cursors.sign(Cursor(newer=False, id=last), scope) if page.has_older else None
     filters = [pair for pair in given if pair[0] != "cursor"]
-    headers = page_headers(request.path, filters, cursors.get(False), cursors.get(True))
+    headers = page_headers(request.path, filters, next_cursor=older, prev_cursor=newer)
     body = msgspec.json.encode({"data": [customer.shown() for customer in page.customers]})
-    return Response(200, body, {"content-type": "application/json", **headers})
+    return Response(200, body, {"content-type": JSON, **headers})
 
 
 def customer_query(
@@ -76,7 +73,7 @@ def customer_query(
         cursor=cursor(service, once.get("cursor"), scope, faults),
         external_reference=checked.get("external_reference") or None,
         terms=frozenset([*value_terms(checked), *word_terms(checked, faults), *metadata_terms(metadata, faults)]),
-        created_after=times.get("created_after") or BEGINNING,
+        created_after=times.get("created_after") or EPOCH,
         created_before=times.get("created_before") or END,
     )
 
