@@ -19,7 +19,7 @@ from owed.database.pool import Connection, Pool, connect
 from owed.engine.store import Conflict, Unavailable
 from owed.model.access import ApiKey
 from owed.store.failures import LOST, translated
-from owed.store.keys import find_keys, touch_keys
+from owed.store.keys import find_keys, read_revision, touch_keys
 
 logger = logging.getLogger("owed.access")
 
@@ -36,7 +36,6 @@ MOST_KEYS = 10_000
 """Keys kept at most; beyond it they are read again as they come."""
 
 CHANNEL = "owed_access"
-REVISION = "SELECT number FROM access_revision"
 
 
 class Access:
@@ -104,10 +103,10 @@ class Access:
             began_at = time.monotonic()
             with translated():
                 if connection is not None:
-                    revision = (await connection.fetch(REVISION))[0]["number"]
+                    revision = await read_revision(connection)
                 else:
                     async with self._pool.connection() as lent:
-                        revision = (await lent.fetch(REVISION))[0]["number"]
+                        revision = await read_revision(lent)
             if revision != self._revision or len(self._known) >= MOST_KEYS:
                 self._known.clear()
             self._revision, self._read_at = revision, began_at

@@ -58,6 +58,11 @@ class App:
         return self._edge is not None
 
     @property
+    def public_url(self) -> str | None:
+        """Give where clients find this service, if that is not where they say that they called it."""
+        return self._settings.public_url
+
+    @property
     def edge(self) -> Edge:
         """Give what answers requests, once it serves."""
         if self._edge is None:
@@ -121,7 +126,6 @@ async def assemble(settings: Settings) -> Service:
     metrics.gauges["owed_pool_connections_in_use", "Database connections at work."] = lambda: pool.in_use
     metrics.gauges["owed_pool_connections_limit", "Database connections at most."] = lambda: pool.size
     return Service(
-        settings=settings,
         pool=pool,
         engine=engine,
         lookups=lookups,

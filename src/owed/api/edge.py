@@ -11,6 +11,7 @@ from owed.api.problems import Refusal, problem, refusal
 from owed.api.routes import PAGES, ROUTES, Handler, Match, Router
 from owed.api.service import Service
 from owed.core.outcomes import Code, Refused
+from owed.engine.attempts import UNREACHABLE
 from owed.engine.store import Conflict, Unavailable
 from owed.model.access import digest
 
@@ -19,7 +20,6 @@ logger = logging.getLogger("owed.edge")
 TAKES = {"POST": (JSON,), "PATCH": (JSON, MERGE_PATCH)}
 """The media types of the methods that take a body."""
 
-UNAVAILABLE = Refused(Code.UNAVAILABLE, "The database cannot be reached. Nothing was done; try again shortly.")
 BUG = Refused(Code.INTERNAL_ERROR, "This is our fault, and it is logged under the request id.")
 
 
@@ -48,7 +48,7 @@ class Edge:
         except Refusal as refused:
             return refuse(request, refused.refused, refused.headers)
         except (Unavailable, Conflict):  # out of reach, or locked for longer than a request may wait
-            return refuse(request, UNAVAILABLE, {"retry-after": "1"})
+            return refuse(request, UNREACHABLE, {"retry-after": "1"})
         except Exception:
             logger.exception("a request failed", extra={"request_id": request.id, "route": request.route})
             return refuse(request, BUG)

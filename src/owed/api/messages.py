@@ -30,13 +30,13 @@ class Request:
 
     __slots__ = (
         "arguments", "body", "headers", "id", "is_too_large", "keeps_alive", "key", "media_type", "method", "path",
-        "query", "rate_limit", "route",
+        "public_url", "query", "rate_limit", "route",
     )  # fmt: skip
 
     key: ApiKey
     """Whose request it is; set once it is authenticated."""
 
-    def __init__(self, method: str, url: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    def __init__(self, method: str, url: bytes, headers: list[tuple[bytes, bytes]], public_url: str | None = None) -> None:
         path, _, self.query = url.partition(b"?")
         self.method = method
         self.path = path.decode("ascii", "replace")
@@ -45,6 +45,7 @@ class Request:
         self.route = "(none)"
         self.body = b""
         self.media_type = ""
+        self.public_url = public_url
         self.rate_limit: dict[str, str] = NO_LIMIT
         self.keeps_alive = True
         self.is_too_large = False
@@ -63,7 +64,7 @@ class Request:
     @property
     def base_url(self) -> str:
         """Give where this server is, as the client called it."""
-        return f"http://{self.headers.get(b'host', b'localhost').decode('latin-1')}"
+        return self.public_url or f"http://{self.headers.get(b'host', b'localhost').decode('latin-1')}"
 
 
 def joined(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -144,7 +144,7 @@ class Protocol(asyncio.Protocol):
         self._has_head = True
         self._size = 0
         url = self._url if self._url.startswith(b"/") else origin_form(self._url)
-        self._request = Request(self._parser.get_method().decode("ascii"), url, self._headers)
+        self._request = Request(self._parser.get_method().decode("ascii"), url, self._headers, self._app.public_url)
         self._request.keeps_alive = self._parser.should_keep_alive()
         if int(self._request.headers.get(b"content-length", 0)) > BODY_BYTES:
             self._dispatch(is_too_large=True)

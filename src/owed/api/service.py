@@ -9,7 +9,6 @@ from owed.api.rate_limit import RateLimit
 from owed.api.shared_metrics import SharedMetrics
 from owed.database.pool import Pool
 from owed.engine.engine import Engine
-from owed.settings import Settings
 from owed.store.lists import Lists
 from owed.store.lookups import Lookups
 
@@ -17,7 +16,6 @@ from owed.store.lookups import Lookups
 class Service(msgspec.Struct, frozen=True):
     """One worker's parts."""
 
-    settings: Settings
     pool: Pool
     engine: Engine
     lookups: Lookups

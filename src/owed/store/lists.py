@@ -1,14 +1,14 @@
 """Lists, newest first: any page of any filter costs what its rows cost."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
 
 from owed.database.pool import Connection, Pool
 from owed.model.customer import Customer
-from owed.model.identifiers import CUSTOMER, id_at
+from owed.model.identifiers import CUSTOMER, EPOCH, id_at, milliseconds
 from owed.model.search import customer_terms
 from owed.store import customers
 from owed.store.failures import translated
@@ -47,7 +47,6 @@ RAREST_FIRST = """
                         WHERE search_term.tenant_id = $1 AND search_term.term = wanted.term LIMIT 2000) AS counted)
 """
 
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 END = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -73,7 +72,7 @@ class CustomerQuery(msgspec.Struct, frozen=True):
     cursor: Cursor | None = None
     external_reference: str | None = None
     terms: frozenset[str] = frozenset()
-    created_after: datetime = BEGINNING
+    created_after: datetime = EPOCH
     created_before: datetime = END
 
 
@@ -139,11 +138,6 @@ class Scan(NamedTuple):
         if side is None:
             return above, below
         return (max(above, side.id), below) if side.newer else (above, min(below, side.id))
-
-
-def milliseconds(moment: datetime) -> int:
-    """Count the milliseconds since 1970, as ids do."""
-    return (moment - BEGINNING) // timedelta(milliseconds=1)
 
 
 async def rarest_first(connection: Connection, query: CustomerQuery) -> list[str]:

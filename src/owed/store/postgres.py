@@ -1,4 +1,4 @@
-"""The store on PostgreSQL: what the engine reads, holds and writes (architecture, sections 2 and 3)."""
+"""The store on PostgreSQL: what the engine reads, holds and writes (docs/architecture.md, "The hard cases")."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from owed.engine.store import LOCK_WAIT, AnswerKey, NamesByKey, Unavailable, Unk
 from owed.model.answer import KeptAnswer
 from owed.store import customers, records, search
 from owed.store.failures import LOST, translated
-from owed.store.statements import Part, Rows, arguments, writing_statement
+from owed.store.statements import Part, Rows, prepared
 
 logger = logging.getLogger("owed.store")
 
@@ -121,7 +121,7 @@ async def transaction(connection: Connection, lock_wait: float) -> AsyncIterator
 
 
 async def save(connection: Connection, writing: Writing) -> None:
-    """Write the rows of a batch, those of each table in the order of its key."""
+    """Write the rows of a batch. Answers and objects go in one order for all workers; the rest hangs on an object."""
     state = writing.state
     new_terms, old_terms = search.term_changes(state)
     parts: tuple[tuple[Part, Rows], ...] = (
@@ -135,7 +135,8 @@ async def save(connection: Connection, writing: Writing) -> None:
         (records.INSERT_ATTRIBUTIONS, [records.attribution_row(words) for words in state.attributions]),
     )
     work = [(part, rows) for part, rows in parts if rows]
-    await connection.fetch(writing_statement(tuple(part for part, _ in work)), *arguments(work))
+    sql, values = prepared(work)
+    await connection.fetch(sql, *values)
 
 
 async def ask_whether_written(dsn: str, lost: Connection, writing: Writing) -> bool:
