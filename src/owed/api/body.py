@@ -1,6 +1,7 @@
 """Bodies: JSON, read strictly. What libraries let pass and a money API must not, is found here (contract, 1.1)."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NoReturn
@@ -81,8 +82,8 @@ def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) == len(pairs):
         return made
-    repetitive, seen = Repetitive(made), set[str]()
-    repetitive.names = [name for name, _ in pairs if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
+    repetitive = Repetitive(made)
+    repetitive.names = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
     return repetitive
 
 
@@ -115,7 +116,7 @@ def faults_of(value: Any, pointer: str, depth: int) -> Iterator[Fault]:
 
 def faults_of_names(value: dict[str, Any], pointer: str) -> Iterator[Fault]:
     """Yield what is wrong with the names of an object's members."""
-    for name in dict.fromkeys(value.names) if isinstance(value, Repetitive) else ():
+    for name in value.names if isinstance(value, Repetitive) else ():
         yield Fault(f"{pointer}/{escaped(name)}", "This member is given twice in one object; give it once.")
     for name in value:
         if fault := text_fault(name):

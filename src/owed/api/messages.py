@@ -36,7 +36,9 @@ class Request:
     key: ApiKey
     """Whose request it is; set once it is authenticated."""
 
-    def __init__(self, method: str, url: bytes, headers: list[tuple[bytes, bytes]], public_url: str | None = None) -> None:
+    def __init__(
+        self, method: str, url: bytes, headers: list[tuple[bytes, bytes]], public_url: str | None = None
+    ) -> None:
         path, _, self.query = url.partition(b"?")
         self.method = method
         self.path = path.decode("ascii", "replace")

@@ -145,7 +145,7 @@ class Protocol(asyncio.Protocol):
         self._size = 0
         url = self._url if self._url.startswith(b"/") else origin_form(self._url)
         self._request = Request(self._parser.get_method().decode("ascii"), url, self._headers, self._app.public_url)
-        self._request.keeps_alive = self._parser.should_keep_alive()
+        self._request.keeps_alive = self._parser.get_http_version() != "1.0" and self._parser.should_keep_alive()
         if int(self._request.headers.get(b"content-length", 0)) > BODY_BYTES:
             self._dispatch(is_too_large=True)
         elif self._request.headers.get(b"expect", b"").lower() == b"100-continue":
@@ -203,13 +203,19 @@ class Protocol(asyncio.Protocol):
         self._answering = self._loop.create_task(self._answer_now(request))
 
     async def _answer_now(self, request: Request) -> None:
-        response = await self._app.edge.answer(request)
-        self._answering = None
-        self._since = self._loop.time()
-        if not self._transport.is_closing():
-            self._is_ending |= not request.keeps_alive or request.is_too_large
-            self._write(response, request.id, request.method)
-            self._go_on(request)
+        is_answered = False
+        try:
+            response = await self._app.edge.answer(request)
+            self._answering = None
+            self._since = self._loop.time()
+            if not self._transport.is_closing():
+                self._is_ending |= not request.keeps_alive or request.is_too_large
+                self._write(response, request.id, request.method)
+                self._go_on(request)
+            is_answered = True
+        finally:
+            if not is_answered:
+                self._transport.abort()
 
     def _go_on(self, request: Request) -> None:
         """Turn to what waits, or end the connection."""
@@ -218,7 +224,8 @@ class Protocol(asyncio.Protocol):
                 self._transport.close()
         elif self._waiting and self._unread is None:
             self._answer(self._waiting.popleft())
-            self._transport.resume_reading()
+            if not self._waiting:
+                self._transport.resume_reading()
 
     def _write(self, response: Response, request_id: str, method: str) -> None:
         """Send a response in one write: its head and its body would each cost a system call."""

@@ -41,8 +41,8 @@ def writing_statement(parts: tuple[Part, ...], *, is_single: bool) -> str:
     """Join parts into the one statement that does them all.
 
     Args:
-        is_single: Each part has one row, given as plain values. A request alone is the rule on a quiet day, and an array
-            for each of fifty columns costs it a tenth of a millisecond.
+        is_single: Each part has one row, given as plain values. A request alone is the rule on a quiet day, and an
+            array for each of fifty columns costs it a tenth of a millisecond.
     """
     first, ctes = 1, []
     for part in parts:
