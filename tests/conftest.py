@@ -10,7 +10,6 @@ import pytest
 from tests.contract.client import Client
 from tests.contract.service import Database, Merchant, Service, data_directory, dsn_of
 
-
 # What a property promises does not depend on how busy the machine is.
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
