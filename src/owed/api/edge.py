@@ -64,8 +64,7 @@ class Edge:
         limit = self._service.rate_limit
         if limit.is_on:
             request.rate_limit = limit.spend(request.key.id)
-        if request.method in TAKES:
-            check_body(request)
+        check_body(request)
         return await handle(self._service, request)
 
     async def _authenticate(self, request: Request) -> None:
@@ -98,11 +97,15 @@ def check_body(request: Request) -> None:
     """
     if request.is_too_large:
         raise refusal(Code.PAYLOAD_TOO_LARGE, "A body may have up to 1 MiB (1,048,576 bytes).")
+    if request.method not in TAKES:
+        return
     media_type = request.header(b"content-type") or ""
     request.media_type = media_type.partition(";")[0].strip().lower()
     taken = TAKES[request.method]
     if (request.body or media_type) and request.media_type not in taken:
         raise refusal(Code.UNSUPPORTED_MEDIA_TYPE, f"Send the body as {' or '.join(taken)}, with that Content-Type.")
+    if request.header(b"content-encoding") not in (None, "identity"):
+        raise refusal(Code.UNSUPPORTED_MEDIA_TYPE, "Send the body as it is, with no Content-Encoding.")
 
 
 def refuse(request: Request, refused: Refused, headers: Mapping[str, str] | None = None) -> Response:

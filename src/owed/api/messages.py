@@ -13,6 +13,8 @@ PROBLEM_JSON = "application/problem+json"
 REQUEST_ID = "[A-Za-z0-9_.-]{1,64}"
 is_request_id = re.compile(REQUEST_ID, re.ASCII).fullmatch
 
+HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?", re.ASCII).fullmatch
+
 _PROCESS = secrets.token_hex(8)
 _COUNT = itertools.count(1)
 
@@ -66,7 +68,8 @@ class Request:
     @property
     def base_url(self) -> str:
         """Give where this server is, as the client called it."""
-        return self.public_url or f"http://{self.headers.get(b'host', b'localhost').decode('latin-1')}"
+        host = self.header(b"host") or ""
+        return self.public_url or f"http://{host if HOST(host) else 'localhost'}"
 
 
 def joined(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -6,6 +6,7 @@ proxy what is bounded here: heads and bodies that are too large, slow, or never 
 """
 
 import asyncio
+import re
 from collections import deque
 from http import HTTPStatus
 from typing import Any, cast
@@ -45,6 +46,15 @@ MOST_PIPELINED = 16
 """Requests that may wait on one connection before no more of it is read."""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+"""The header that asks for another protocol. None is spoken here, so it is ignored (RFC 9110, 7.8); the parser would
+stop at it."""
+
+NO_HTTP = (
+    f"This is no HTTP, or its method is unknown, or its URL is not percent-encoded or has over {URL_BYTES} bytes, or "
+    f"its headers have over {HEAD_BYTES}."
+)
+
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 
 
@@ -74,7 +84,7 @@ class Protocol(asyncio.Protocol):
         self._waiting: deque[Request] = deque()
         self._answering: asyncio.Task[None] | None = None
         self._is_arriving = True
-        self._is_ending = False
+        self._is_ending = self._is_broken = False
         self._unread: int | None = None
         self._begin_request()
 
@@ -109,6 +119,8 @@ class Protocol(asyncio.Protocol):
         """Take what has arrived."""
         if self._is_arriving and not self._has_head:
             self._head_size += len(data)  # of a head in pieces; a whole one is counted by its headers
+        if b"pgrade" in data or b"PGRADE" in data:
+            data = UPGRADE.sub(b"\r\nignored:", data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -135,20 +147,24 @@ class Protocol(asyncio.Protocol):
         """Take a header; a trailer is none (RFC 9110, 6.5.1), but counts like one."""
         if not self._has_head:
             self._headers.append((name.lower(), value))
-        self._size += len(name) + len(value)
-        if self._size > HEAD_BYTES:
+        self._fields_size += len(name) + len(value)
+        if self._fields_size > HEAD_BYTES:
             raise TooLarge
 
     def on_headers_complete(self) -> None:
         """Take the head as a whole: invite the body, or refuse it by its announced length."""
         self._has_head = True
-        self._size = 0
         url = self._url if self._url.startswith(b"/") else origin_form(self._url)
         self._request = Request(self._parser.get_method().decode("ascii"), url, self._headers, self._app.public_url)
         self._request.keeps_alive = self._parser.get_http_version() != "1.0" and self._parser.should_keep_alive()
         if int(self._request.headers.get(b"content-length", 0)) > BODY_BYTES:
             self._dispatch(is_too_large=True)
-        elif self._request.headers.get(b"expect", b"").lower() == b"100-continue":
+        elif self._request.headers.get(b"expect", b"").lower() == b"100-continue" and self._request.keeps_alive:
+            self._invite()
+
+    def _invite(self) -> None:
+        """Ask for the body, unless an answer is due first: one that waits to be asked soon sends it unasked."""
+        if self._answering is None:
             self._transport.write(CONTINUE)
 
     def on_body(self, body: bytes) -> None:
@@ -172,17 +188,17 @@ class Protocol(asyncio.Protocol):
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
-        self._size = self._head_size = 0
+        self._size = self._head_size = self._fields_size = 0
         self._has_head = self._is_dispatched = False
 
     def _refuse_bytes(self) -> None:
-        """Answer what is not HTTP, or too much of it, and end the connection."""
-        self._is_ending = True
+        """Answer what is not HTTP, or too much of it, after what came before it, and end the connection."""
+        self._is_ending = self._is_broken = True
         self._is_arriving = False
         if self._answering is None:
-            detail = f"This is no HTTP, or its headers have over {HEAD_BYTES} bytes, or its URL has over {URL_BYTES}."
-            answer = problem(Refused(Code.INVALID_REQUEST, detail), "", "", request_id := new_request_id())
-            self._write(Response(answer.status, answer.body, {"content-type": PROBLEM_JSON}), request_id, "")
+            answer = problem(Refused(Code.INVALID_REQUEST, NO_HTTP), "", "", request_id := new_request_id())
+            response = Response(answer.status, answer.body, {"content-type": PROBLEM_JSON})
+            self._write(response, request_id, "", is_last=True)
             self._transport.close()
 
     # What is answered
@@ -209,8 +225,10 @@ class Protocol(asyncio.Protocol):
             self._answering = None
             self._since = self._loop.time()
             if not self._transport.is_closing():
-                self._is_ending |= not request.keeps_alive or request.is_too_large
-                self._write(response, request.id, request.method)
+                if not request.keeps_alive or request.is_too_large:
+                    self._is_ending, self._is_broken = True, False
+                    self._waiting.clear()  # nothing after it counts
+                self._write(response, request.id, request.method, is_last=self._is_ending and not self._waiting)
                 self._go_on(request)
             is_answered = True
         finally:
@@ -219,18 +237,23 @@ class Protocol(asyncio.Protocol):
 
     def _go_on(self, request: Request) -> None:
         """Turn to what waits, or end the connection."""
-        if self._is_ending:
-            if not (request.is_too_large and self._is_arriving):
-                self._transport.close()
-        elif self._waiting and self._unread is None:
+        if self._waiting:
+            self._answer_next()
+        elif self._is_broken:
+            self._refuse_bytes()
+        elif self._is_ending and not (request.is_too_large and self._is_arriving):
+            self._transport.close()
+
+    def _answer_next(self) -> None:
+        if self._unread is None:
             self._answer(self._waiting.popleft())
             if not self._waiting:
                 self._transport.resume_reading()
 
-    def _write(self, response: Response, request_id: str, method: str) -> None:
+    def _write(self, response: Response, request_id: str, method: str, *, is_last: bool) -> None:
         """Send a response in one write: its head and its body would each cost a system call."""
         lines = [f"{name}: {value}\r\n" for name, value in response.headers.items()]
-        if self._is_ending:
+        if is_last:
             lines.append("connection: close\r\n")
         if response.status != HTTPStatus.NOT_MODIFIED:
             lines.append(f"content-length: {len(response.body)}\r\n")
@@ -253,9 +276,10 @@ class Protocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on with a client that reads again."""
         self._unread = None
-        self._transport.resume_reading()
-        if self._waiting and self._answering is None:
-            self._answer(self._waiting.popleft())
+        if not self._waiting:
+            self._transport.resume_reading()
+        elif self._answering is None:
+            self._answer_next()
 
     def _look(self) -> None:
         """End a connection that is slow or idle; look again later."""

@@ -15,6 +15,9 @@ TIMESTAMP = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6}
 is_timestamp = re.compile(TIMESTAMP, re.ASCII).fullmatch
 
 
+BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})").search
+
+
 def place(name: str) -> str:
     """Name a parameter as a fault does."""
     return f"query: {name}"
@@ -22,6 +25,10 @@ def place(name: str) -> str:
 
 def parameters(request: Request, faults: Faults) -> list[tuple[str, str]]:
     """List the parameters in their order; those that are not text in UTF-8 are noted and left out."""
+    for pair in request.query.split(b"&") if b"%" in request.query else ():
+        if BROKEN(pair):
+            name = pair.partition(b"=")[0].decode("ascii", "replace")
+            faults.note(place(name), "A % must be followed by two hexadecimal digits; write %25 for a % itself.")
     found = []
     for name, value in parse_qsl(request.query.decode("latin-1"), keep_blank_values=True, errors="surrogateescape"):
         if is_text(name + value):

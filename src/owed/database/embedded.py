@@ -55,6 +55,7 @@ SETTINGS = {
     # An error's detail and statement may hold personal data.
     "log_error_verbosity": "terse",
     "log_min_error_statement": "panic",
+    "log_min_messages": "log",  # an error of a statement is its worker's to handle, and to log where it matters
 }
 
 
