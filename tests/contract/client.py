@@ -94,6 +94,8 @@ class Client:
         # A server that refuses a body early answers, and may close, while we still send: the answer counts.
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.request(method, path, body, authorization | dict(headers or {}))
+        if connection.sock is None:  # it was not even opened
+            raise ConnectionResetError
         response = connection.getresponse()
         answer = Answer(response.status, response.headers, response.read())
         self._local.used = time.monotonic()
