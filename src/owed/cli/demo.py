@@ -14,7 +14,6 @@ def welcome(dsn: str, url: str) -> None:
     """Create the demo merchant where there is no merchant yet, and show its keys and what to do with them."""
     merchant = perform(dsn, lambda connection: create_demo(connection, NAME))
     if merchant is None:
-        typer.echo("Keys are shown once, when they are made; `owed keys create` makes another for a merchant.")
         return
     typer.echo("A demo merchant is ready. Keep its keys, which are never shown again:")
     print_keys(merchant)
