@@ -81,6 +81,11 @@ class Access:
                     await self._read()
                 return self._known.get(hashed) or await self._fetch(hashed)
 
+    def forget(self) -> None:
+        """Forget what is known, for it has changed here: whoever asks next is told what stands now."""
+        self._known.clear()
+        self._revision = -1  # nor is an answer kept that is on its way
+
     def note_use(self, key: ApiKey) -> None:
         """Note that a key is in use; it is recorded soon, for many keys at once."""
         self._used.add(key.id)

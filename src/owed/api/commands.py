@@ -37,11 +37,17 @@ class Form(NamedTuple):
     faults: Faults
 
 
-def read_form(request: Request) -> Form:
-    """Read what every changing request has: who acts, a JSON body, no query."""
+def read_form(request: Request, *, may_be_empty: bool = False) -> Form:
+    """Read what every changing request has: who acts, a JSON body, no query.
+
+    Args:
+        may_be_empty: Whether no body counts as an empty object.
+    """
     faults = Faults()
     query.note_unknown(request, faults)
     actor = Actor(request.key.id, words(request, "Owed-Actor", faults), words(request, "Owed-Reason", faults))
+    if may_be_empty and not request.body:
+        return Form(actor, {}, "", faults)
     try:
         value = decode(request.body)
     except BadJson as error:
@@ -84,7 +90,7 @@ def render(request: Request, outcome: Outcome) -> Answer:
     return Answer(
         201 if outcome.created else 200,
         msgspec.json.encode(found.shown()),
-        f"/billing/customers/{found.id}" if outcome.created else None,
+        found.path if outcome.created else None,
         conditions.etag(found.version),
         conditions.last_modified(found.updated_at),
     )

@@ -3,10 +3,11 @@
 from random import SystemRandom
 from typing import Any, Final
 
-from owed.api.customer_fields import CREATE
-from owed.api.customers import given
+from owed.api.customers import CREATE
 from owed.api.fields import Faults
-from owed.core.customers import CreateCustomer
+from owed.api.forms import read_members
+from owed.core.create import Create
+from owed.core.customers import CustomerMembers
 from owed.core.journal import Journal
 from owed.core.state import State
 from owed.database.pool import Connection
@@ -80,9 +81,8 @@ def created(key: ApiKey) -> State:
     return state
 
 
-def command(key: ApiKey, members: dict[str, Any]) -> CreateCustomer:
+def command(key: ApiKey, members: dict[str, Any]) -> Create:
     """Make the command that a request with these members would be."""
     faults = Faults()
-    checked = given(CREATE.check_members(members, "", faults))
-    rules = key.settings.payment_rules.customer
-    return CreateCustomer(key.tenant_id, Actor(key.id), checked, rules, tuple(faults.found))
+    checked = read_members(CREATE, CustomerMembers, members, "", faults)
+    return Create(tenant_id=key.tenant_id, actor=Actor(key.id), members=checked, settings=key.settings)

@@ -53,9 +53,7 @@ class Families:
             yield GaugeMetricFamily(name, meaning, value=value)
 
 
-def histograms(
-    name: str, meaning: str, labels: list[str], of: Iterable[tuple[tuple[str, ...], Histogram]]
-) -> Metric:
+def histograms(name: str, meaning: str, labels: list[str], of: Iterable[tuple[tuple[str, ...], Histogram]]) -> Metric:
     """Make a family of histograms, each with the values of its labels."""
     family = HistogramMetricFamily(name, meaning, labels=labels)
     for values, histogram in of:

@@ -5,6 +5,8 @@ A check gives the value as it is used, or notes every fault and gives UNSET.
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import date
 from typing import Any, Protocol
 
 import msgspec
@@ -14,6 +16,7 @@ from owed.core.outcomes import Fault
 
 Schema = dict[str, Any]
 
+is_date = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII).fullmatch
 
 MOST_FAULTS = 1_000
 """Faults that an answer names at most: a body may hold a hundred thousand."""
@@ -120,6 +123,39 @@ class Integer:
         if not self.lowest <= value <= self.highest:
             return faults.note(pointer, f"This must be between {self.lowest} and {self.highest}.")
         return value
+
+
+class Choice:
+    """One of a few strings."""
+
+    def __init__(self, values: tuple[str, ...], description: str, example: str) -> None:
+        self._values = frozenset(values)
+        self._named = ", ".join(values)
+        self.schema: Schema = {
+            "type": "string", "enum": list(values), "description": description, "examples": [example],
+        }  # fmt: skip
+
+    def check(self, value: Any, pointer: str, faults: Faults) -> Any:
+        """Give the string, if it is one of them."""
+        if type(value) is str and value in self._values:
+            return value
+        return faults.note(pointer, f"This must be one of {self._named}.")
+
+
+class Date:
+    """A day of the calendar, written as YYYY-MM-DD."""
+
+    def __init__(self, description: str, example: str) -> None:
+        self.schema: Schema = {
+            "type": "string", "format": "date", "description": description, "examples": [example],
+        }  # fmt: skip
+
+    def check(self, value: Any, pointer: str, faults: Faults) -> Any:
+        """Give the date, if there is such a day."""
+        if type(value) is str and is_date(value):
+            with suppress(ValueError):  # such as the 30th of February
+                return date.fromisoformat(value)
+        return faults.note(pointer, "This must be a date that exists, written as YYYY-MM-DD, such as 2026-01-31.")
 
 
 class Boolean:

@@ -89,4 +89,3 @@ class Response:
         self.status = status
         self.body = body
         self.headers = headers or {}
-

@@ -4,8 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from owed.api import customers, pages
-from owed.api.customer_list import list_customers
+from owed.api import accounts, bills, customers, pages, settings
+from owed.api.accounts import ACCOUNTS
+from owed.api.bills import BILLS
+from owed.api.customers import CUSTOMERS
 from owed.api.messages import Request, Response
 from owed.api.service import Service
 
@@ -20,8 +22,14 @@ class Route(NamedTuple):
 
 
 ROUTES = (
-    Route("/billing/customers", {"GET": list_customers, "POST": customers.create_customer}),
-    Route("/billing/customers/{customer}", {"GET": customers.retrieve_customer, "PATCH": customers.update_customer}),
+    Route("/billing/customers", {"GET": customers.LIST.respond, "POST": CUSTOMERS.create}),
+    Route("/billing/customers/{customer}", {"GET": CUSTOMERS.retrieve, "PATCH": CUSTOMERS.update}),
+    Route("/billing/accounts", {"GET": accounts.LIST.respond, "POST": ACCOUNTS.create}),
+    Route("/billing/accounts/{account}", {"GET": ACCOUNTS.retrieve, "PATCH": ACCOUNTS.update}),
+    Route("/billing/bills", {"GET": bills.LIST.respond, "POST": BILLS.create}),
+    Route("/billing/bills/{bill}", {"GET": BILLS.retrieve, "PATCH": BILLS.update}),
+    Route("/billing/bills/{bill}/void", {"POST": bills.void_bill}),
+    Route("/billing/settings", {"GET": settings.retrieve_settings, "PATCH": settings.update_settings}),
 )
 """What needs a secret key."""
 

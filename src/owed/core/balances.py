@@ -1,35 +1,45 @@
-"""Balances: what an obligation with a running total owes, and how a merchant sets it (contract, section 2)."""
+"""Balances: what customers and accounts owe on themselves, and how a merchant sets it (contract, section 2)."""
 
 from collections.abc import Iterator
+from typing import Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from owed.core.currencies import currency_conflict, currency_faults
 from owed.core.journal import Journal
-from owed.core.outcomes import Code, Fault, Refused
-from owed.model.money import ACTIVE_CURRENCIES
+from owed.core.members import Members
+from owed.core.outcomes import Fault, Refused
+from owed.model.billing_object import BillingObject
 from owed.model.obligation import Obligation
 from owed.model.transfer import Cause
 
+Noun = TypeVar("Noun", bound=BillingObject)
 
-def currency_faults(standing: str | None, currency: str | UnsetType, balance: int | UnsetType) -> Iterator[Fault]:
-    """Yield what is wrong with a currency and a balance that a request gives.
 
-    A code is checked against the active list when it is first given, never again while it stands.
-    """
-    if currency is UNSET:
-        if balance is not UNSET and standing is None:
+class BalanceMembers(Members[Noun], Generic[Noun], frozen=True, kw_only=True):
+    """The members of an object that has a name and a balance."""
+
+    name: str | UnsetType | None = UNSET
+    currency: str | UnsetType = UNSET
+    balance: int | UnsetType = UNSET
+
+    def faults(self, standing: Noun | None) -> Iterator[Fault]:
+        """Yield what is wrong beyond the form, of the balance too."""
+        yield from super().faults(standing)
+        currency = standing.obligation.currency if standing else None
+        yield from currency_faults(currency, self.currency)
+        if self.balance is not UNSET and self.currency is UNSET and currency is None:
             yield Fault("/currency", "A balance needs a currency: give one, such as ZAR, in the same request.")
-    elif currency != standing and currency not in ACTIVE_CURRENCIES:
-        yield Fault("/currency", f"{currency} is not an active ISO 4217 code; give one that is, such as ZAR.")
 
+    def conflict(self, standing: Noun) -> Refused | None:
+        """Refuse to change a currency that money already uses."""
+        return currency_conflict(standing.obligation, self.currency) if standing.obligation.version else None
 
-def currency_conflict(obligation: Obligation, currency: str | UnsetType) -> Refused | None:
-    """Refuse to change a currency that money already uses."""
-    if currency is UNSET or currency == obligation.currency or obligation.version == 0:
-        return None
-    detail = f"The currency is {obligation.currency} and money already uses it, so it cannot become {currency}."
-    return Refused(Code.CONFLICT, detail, (Fault("/currency", f"Leave it out, or send {obligation.currency}."),))
+    def changed(self, standing: Noun, journal: Journal) -> Noun:
+        """Give the object with the members in place; a new balance goes through the ledger."""
+        obligation = set_balance(standing.obligation, standing.id, self.currency, self.balance, journal)
+        return msgspec.structs.replace(standing, **self.plain(standing), obligation=obligation)
 
 
 def set_balance(

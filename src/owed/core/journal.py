@@ -2,50 +2,70 @@
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from owed.core import ledger
 from owed.core.stamp import Stamp
 from owed.model.attribution import Actor, Attribution
-from owed.model.customer import Customer
+from owed.model.billing_object import BillingObject
 from owed.model.event import Event
 from owed.model.identifiers import ATTRIBUTION, EVENT, TRANSFER
 from owed.model.obligation import Obligation
+from owed.model.tenant_settings import SettingsRecord
 from owed.model.transfer import Cause, Transfer
 
 TICK = timedelta(microseconds=1)
+
+Noun = TypeVar("Noun", bound=BillingObject)
 
 
 class Journal:
     """Everything that one command would change. It counts for nothing until the state applies it."""
 
-    _subject: tuple[str, str]
-    """What the command is about; set by `concern`, without which nobody's words can be kept."""
-
     def __init__(self, tenant_id: int, actor: Actor, stamp: Stamp) -> None:
         self.tenant_id = tenant_id
         self.actor = actor
         self.stamp = stamp
-        self.customers: list[Customer] = []
+        self.objects: list[BillingObject | SettingsRecord] = []
         self.transfers: list[Transfer] = []
         self.events: list[Event] = []
-        self.attributions: list[Attribution] = []
+        self._subject = ("", "")
+        self._attribution: tuple[str, bytes] | None = None
 
     def concern(self, object_id: str, command: str) -> None:
-        """Say which object the command is about, before anything is changed: the words of the actor are of it."""
+        """Say which object the command is about: the words of the actor are of it."""
         self._subject = (object_id, command)
 
-    def _attribution(self) -> Attribution | None:
-        """Keep the words of the actor, once, as soon as anything is changed in their name."""
-        if not self.attributions and (self.actor.name is not None or self.actor.reason is not None):
-            stamp, (object_id, command) = self.stamp, self._subject
-            attribution_id, salt = stamp.new_id(ATTRIBUTION), stamp.new_salt()
-            self.attributions.append(
-                Attribution(self.tenant_id, attribution_id, object_id, command, self.actor, salt, stamp.now)
-            )
-        return self.attributions[0] if self.attributions else None
+    def attributions(self) -> list[Attribution]:
+        """List the words of the actor, if anything was done that they are kept for."""
+        if self._attribution is None:
+            return []
+        (attribution_id, salt), (object_id, command) = self._attribution, self._subject
+        now = self.stamp.now
+        return [Attribution(self.tenant_id, attribution_id, object_id, command, self.actor, salt, now)]
+
+    def attest(self) -> tuple[str, bytes]:
+        """Keep who acts, once, and give the id of that record and its salt."""
+        if self._attribution is None:
+            self._attribution = self.stamp.new_id(ATTRIBUTION), self.stamp.new_salt()
+        return self._attribution
+
+    def _words(self) -> tuple[str, bytes] | tuple[None, None]:
+        """Keep the words of the actor, if there are any, and give the id of that record and their digest."""
+        if self.actor.name is None and self.actor.reason is None:
+            return None, None
+        attribution_id, salt = self.attest()
+        return attribution_id, digest(self.actor, salt)
+
+    def record(self, item: Noun, *event_types: str) -> Noun:
+        """Let the object stand so from now on, and tell of it with an event of each type, in that order."""
+        told = msgspec.structs.replace(item, event_sequence=item.event_sequence + len(event_types))
+        self.objects.append(told)
+        for sequence, event_type in enumerate(event_types, item.event_sequence + 1):
+            self._tell(told.id, sequence, event_type, told.shown())
+        return told
 
     def post(
         self,
@@ -82,7 +102,7 @@ class Journal:
         last = obligation.recorded_at
         recorded_at = self.stamp.now if last is None else max(self.stamp.now, last + TICK)
         debit, credit = ledger.sides(cause, amount)
-        attribution = self._attribution()
+        attribution_id, words_digest = self._words()
         return Transfer(
             tenant_id=self.tenant_id,
             obligation_id=obligation_id,
@@ -95,21 +115,19 @@ class Journal:
             credit=credit,
             cause=cause,
             key_id=self.actor.key_id,
-            attribution_id=attribution.id if attribution else None,
-            attribution_digest=digest(attribution) if attribution else None,
+            attribution_id=attribution_id,
+            attribution_digest=words_digest,
             occurred_at=occurred_at or recorded_at,
             recorded_at=recorded_at,
         )
 
-    def tell(self, object_id: str, sequence: int, event_type: str, data: dict[str, Any]) -> None:
-        """Append the event that tells the merchant of it."""
-        self._attribution()
+    def _tell(self, object_id: str, sequence: int, event_type: str, data: dict[str, Any]) -> None:
+        self._words()
         event_id = self.stamp.new_id(EVENT)
         body = msgspec.json.encode({"id": event_id, "type": event_type, "data": data})
         self.events.append(Event(self.tenant_id, object_id, sequence, event_id, event_type, body, self.stamp.now))
 
 
-def digest(attribution: Attribution) -> bytes:
-    """Digest the words of an attribution with its salt: it proves them, and without them says nothing."""
-    words = msgspec.json.encode([attribution.actor.name, attribution.actor.reason])
-    return hashlib.sha256(attribution.salt + words).digest()
+def digest(actor: Actor, salt: bytes) -> bytes:
+    """Digest the words of an actor with a salt: it proves them, and without them says nothing."""
+    return hashlib.sha256(salt + msgspec.json.encode([actor.name, actor.reason])).digest()

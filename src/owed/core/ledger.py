@@ -9,6 +9,10 @@ from owed.model.transfer import Cause, LedgerAccount, Transfer
 OTHER_SIDE = {
     Cause.OPENING: LedgerAccount.OPENING_EQUITY,
     Cause.BALANCE_SET: LedgerAccount.BALANCE_REPLACEMENT,
+    Cause.BILL_RAISED: LedgerAccount.BILLED,
+    Cause.CORRECTION: LedgerAccount.EXTERNAL_RECEIPTS,
+    Cause.CURRENCY_CHANGED: LedgerAccount.BILLED,
+    Cause.VOID: LedgerAccount.BILLED,
 }
 """For each cause, the account that stands against the receivable (docs/architecture.md, "Data")."""
 

@@ -5,7 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
-from owed.model.customer import Customer
+from owed.model.billing_object import BillingObject
+from owed.model.tenant_settings import SettingsRecord
 
 
 class Code(StrEnum):
@@ -44,7 +45,7 @@ class Fault(msgspec.Struct, frozen=True):
 class Done(msgspec.Struct, frozen=True):
     """The command was carried out, or had nothing to change; this is the object as it stands now."""
 
-    object: Customer
+    object: BillingObject | SettingsRecord
     created: bool = False
 
 
@@ -71,6 +72,11 @@ def invalid(faults: Iterable[Fault]) -> Refused:
     return Refused(Code.INVALID_REQUEST, f"The request is not valid; see {places}.", faults)
 
 
-def not_found(noun: str, name: str) -> Refused:
-    """Refuse for want of an object."""
-    return Refused(Code.NOT_FOUND, f"There is no {noun} with the id or external reference {name!r} for this key.")
+def not_found(kind: str, name: str) -> Refused:
+    """Refuse for want of the object that a path names."""
+    return Refused(Code.NOT_FOUND, missing(kind, name))
+
+
+def missing(kind: str, name: str) -> str:
+    """Say that there is no object of this name."""
+    return f"There is no {kind} with the id or external reference {name!r} for this key."

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from owed.core.journal import Journal
+from owed.model.account import Account
 from owed.model.attribution import Attribution
+from owed.model.bill import Bill
 from owed.model.customer import Customer
 from owed.model.event import Event
+from owed.model.tenant_settings import SettingsRecord
 from owed.model.transfer import Transfer
 
 NAME = "[a-zA-Z0-9_-]{1,255}"
@@ -26,12 +29,16 @@ class Name(NamedTuple):
 class Named(Protocol):
     """An object of a tenant that goes by an id and by an external reference."""
 
+    kind: ClassVar[str]
+
     @property
     def tenant_id(self) -> int: ...
     @property
     def id(self) -> str: ...
     @property
     def external_reference(self) -> str: ...
+    @property
+    def version(self) -> int: ...
 
 
 Noun = TypeVar("Noun", bound=Named)
@@ -40,17 +47,20 @@ Noun = TypeVar("Noun", bound=Named)
 class Shelf(Generic[Noun]):
     """The objects of one kind, by id and by external reference."""
 
-    def __init__(self, loaded: Iterable[Noun] = ()) -> None:
-        self._standing: dict[tuple[int, str], Noun] = {}
+    def __init__(self) -> None:
         self._loaded: dict[tuple[int, str], Noun] = {}
         self._touched: dict[tuple[int, str], None] = {}
-        for item in loaded:
-            self._loaded[item.tenant_id, item.id] = item
-            self._stand(item)
+        self._by_id: dict[tuple[int, str], Noun] = {}
+        self._by_reference: dict[tuple[int, str], Noun] = {}
+
+    def load(self, item: Noun) -> None:
+        """Let `item` stand as it was read."""
+        self._loaded[item.tenant_id, item.id] = item
+        self._stand(item)
 
     def find(self, tenant_id: int, name: str) -> Noun | None:
-        """Find an object as it stands now; the id is tried first, and no reference looks like one."""
-        return self._standing.get((tenant_id, name))
+        """Find an object as it stands now; the id is tried first."""
+        return self._by_id.get((tenant_id, name)) or self._by_reference.get((tenant_id, name))
 
     def put(self, item: Noun) -> None:
         """Let `item` stand from now on, in place of what stood under its id."""
@@ -59,33 +69,44 @@ class Shelf(Generic[Noun]):
 
     def created(self) -> list[Noun]:
         """List the objects that were not there before, in the order of their references, which others may want too."""
-        new = [self._standing[key] for key in self._touched if key not in self._loaded]
+        new = [self._by_id[key] for key in self._touched if key not in self._loaded]
         return sorted(new, key=lambda item: (item.tenant_id, item.external_reference))
 
     def changed(self) -> Iterator[tuple[Noun, Noun]]:
         """Yield each changed object as it was loaded and as it stands, in the order of their ids."""
         for key in sorted(self._touched):
             if key in self._loaded:
-                yield self._loaded[key], self._standing[key]
+                yield self._loaded[key], self._by_id[key]
 
     def _stand(self, item: Noun) -> None:
-        self._standing[item.tenant_id, item.external_reference] = item
-        self._standing[item.tenant_id, item.id] = item
+        self._by_id[item.tenant_id, item.id] = item
+        self._by_reference[item.tenant_id, item.external_reference] = item
 
 
 class State:
     """What stands while a batch is decided, and all that will have to be saved."""
 
-    def __init__(self, customers: Iterable[Customer] = ()) -> None:
-        self.customers = Shelf(customers)
+    def __init__(self, loaded: Iterable[Named] = ()) -> None:
+        self.customers = Shelf[Customer]()
+        self.accounts = Shelf[Account]()
+        self.bills = Shelf[Bill]()
+        self.settings = Shelf[SettingsRecord]()
+        self.shelves: dict[str, Shelf[Any]] = {
+            Customer.kind: self.customers,
+            Account.kind: self.accounts,
+            Bill.kind: self.bills,
+            SettingsRecord.kind: self.settings,
+        }
         self.transfers: list[Transfer] = []
         self.events: list[Event] = []
         self.attributions: list[Attribution] = []
+        for item in loaded:
+            self.shelves[item.kind].load(item)
 
     def apply(self, journal: Journal) -> None:
         """Let what one command has done stand for the commands after it."""
-        for customer in journal.customers:
-            self.customers.put(customer)
+        for item in journal.objects:
+            self.shelves[item.kind].put(item)
         self.transfers += journal.transfers
         self.events += journal.events
-        self.attributions += journal.attributions
+        self.attributions += journal.attributions()

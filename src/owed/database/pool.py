@@ -146,8 +146,6 @@ class Pool:
 
 async def connect(dsn: str) -> Connection:
     """Open a connection as every part of the service uses it."""
-    raw = await asyncpg.connect(
-        dsn, timeout=CONNECT_TIMEOUT, command_timeout=COMMAND_TIMEOUT, server_settings=SESSION
-    )
+    raw = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT, command_timeout=COMMAND_TIMEOUT, server_settings=SESSION)
     started = await raw.fetchval("SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()")
     return Connection(raw, started)

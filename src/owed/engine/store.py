@@ -31,8 +31,8 @@ class Writing(msgspec.Struct):
     answers: dict[AnswerKey, KeptAnswer]
 
     def is_empty(self) -> bool:
-        """Tell whether there is nothing to save: a batch writes no object without its event."""
-        return not (self.state.events or self.answers)
+        """Tell whether there is nothing to save: no object changes without an event, or a record of who did it."""
+        return not (self.state.events or self.state.attributions or self.answers)
 
 
 class Held(Protocol):

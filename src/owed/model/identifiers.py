@@ -11,6 +11,8 @@ from typing import Final
 MERCHANT: Final = "mer_"
 KEY: Final = "key_"
 CUSTOMER: Final = "bcus_"
+ACCOUNT: Final = "bacc_"
+BILL: Final = "bill_"
 EVENT: Final = "evt_"
 TRANSFER: Final = "tra_"
 ATTRIBUTION: Final = "att_"

@@ -23,3 +23,8 @@ class Obligation(msgspec.Struct, frozen=True):
     version: int = 0
     hash: bytes = b""
     recorded_at: datetime | None = None
+
+    @property
+    def balance(self) -> int | None:
+        """Give the total as a balance; None while the merchant tracks none."""
+        return self.total if self.tracked else None

@@ -2,10 +2,20 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
+from datetime import date
+from itertools import pairwise
+from typing import Any
 
+from owed.model.account import Account
+from owed.model.bill import Bill
+from owed.model.billing_object import BillingObject
 from owed.model.customer import Customer
 
 WORD = re.compile(r"[^\W_]+")
+
+BLOCKS = (1, 64, 4096)
+"""The lengths in days of the blocks that due dates are found by: any range of dates is a few hundred of them."""
 
 
 def words(text: str) -> list[str]:
@@ -46,15 +56,97 @@ def metadata_term(key: str, value: str) -> str:
     return f"m:{len(key)}:{key}={value}"
 
 
-def customer_terms(customer: Customer) -> set[str]:
-    """Give every term that a customer is found by."""
-    texts = (customer.name, customer.email, customer.phone, customer.external_reference)
-    found = {word_term(word) for text in texts if text for word in words(text)}
-    found.update(metadata_term(key, value) for key, value in customer.metadata.items())
-    if customer.email is not None:
-        found.add(email_term(customer.email))
-    if customer.phone is not None:
-        found.add(phone_term(customer.phone))
-    if customer.obligation.currency is not None:
-        found.add(currency_term(customer.obligation.currency))
+def owner_term(object_id: str) -> str:
+    """Give the term of what belongs to a customer or an account, by its id."""
+    return f"o:{object_id}"
+
+
+def status_term(status: str) -> str:
+    """Give the term of a bill's status."""
+    return f"s:{status}"
+
+
+def due_term(status: str, size: int, block: int) -> str:
+    """Give the term of the bills with a status that are due in a block of days."""
+    return f"d:{status}:{size}:{block}"
+
+
+def due_terms(statuses: Iterable[str], first: int, last: int) -> list[str]:
+    """List the terms of the bills with any of some statuses that are due between two days, each bill by one term.
+
+    Args:
+        first: The ordinal of the first day.
+        last: The ordinal of the last day; before the first, there is none.
+    """
+    blocks = list(blocks_between(first, last))
+    return [due_term(status, size, block) for status in statuses for size, block in blocks]
+
+
+def blocks_between(first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Yield the size and the number of the largest blocks of days that together are a range of days."""
+    for size, larger in pairwise(BLOCKS):
+        while first <= last and first % larger:
+            yield size, first // size
+            first += size
+        while first <= last and (last + 1) % larger:
+            yield size, last // size
+            last -= size
+    yield from ((BLOCKS[-1], block) for block in range(first // BLOCKS[-1], (last + 1) // BLOCKS[-1]))
+
+
+def searched(item: BillingObject) -> tuple[Any, ...]:
+    """Give all that the terms of an object are made of: while it stays the same, they do."""
+    common = (item.metadata, item.obligation.currency, item.external_reference)
+    match item:
+        case Customer():
+            return (*common, item.name, item.email, item.phone)
+        case Account():
+            return (*common, item.name)
+        case Bill():
+            return (*common, item.status, item.due_date)
+    raise TypeError(item)
+
+
+def terms_of(item: BillingObject) -> set[str]:
+    """Give every term that an object is found by."""
+    found = {metadata_term(key, value) for key, value in item.metadata.items()}
+    if item.obligation.currency is not None:
+        found.add(currency_term(item.obligation.currency))
+    match item:
+        case Customer():
+            found.update(customer_terms(item))
+        case Account():
+            found.update(words_terms(item.name, item.external_reference), (owner_term(item.customer_id),))
+        case Bill():
+            found.update(bill_terms(item))
     return found
+
+
+def customer_terms(customer: Customer) -> Iterator[str]:
+    """Yield the terms that only customers have."""
+    yield from words_terms(customer.name, customer.email, customer.phone, customer.external_reference)
+    if customer.email is not None:
+        yield email_term(customer.email)
+    if customer.phone is not None:
+        yield phone_term(customer.phone)
+
+
+def bill_terms(bill: Bill) -> Iterator[str]:
+    """Yield the terms that only bills have."""
+    yield from words_terms(bill.external_reference)
+    yield owner_term(bill.customer_id)
+    if bill.account_id is not None:
+        yield owner_term(bill.account_id)
+    yield status_term(bill.status)
+    if bill.due_date is not None:
+        yield from due_terms_of(bill.status, bill.due_date)
+
+
+def due_terms_of(status: str, due: date) -> Iterator[str]:
+    """Yield the term of every block that a due date is in."""
+    return (due_term(status, size, due.toordinal() // size) for size in BLOCKS)
+
+
+def words_terms(*texts: str | None) -> Iterator[str]:
+    """Yield the term of every word of some texts."""
+    return (word_term(word) for text in texts if text for word in words(text))

@@ -1,18 +1,47 @@
 """What a merchant has decided for one mode, test or live (contract, section 5)."""
 
+from datetime import date, datetime
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
 import msgspec
 
-from owed.model.payment_rules import DEFAULT_RULES, PaymentRules
-
-
-class DefaultRules(msgspec.Struct, frozen=True):
-    """The payment rules that a new object gets where the request gives none."""
-
-    customer: PaymentRules = DEFAULT_RULES
+from owed.model.payment_rules import DefaultRules
 
 
 class TenantSettings(msgspec.Struct, frozen=True):
-    """The settings of one tenant, with the values that a new merchant starts with."""
+    """The settings of one tenant, with the values that a new merchant starts with.
 
+    Attributes:
+        time_zone: An IANA name: where the merchant's days begin and end.
+    """
+
+    time_zone: str = "UTC"
     require_idempotency_key: bool = False
     payment_rules: DefaultRules = DefaultRules()
+
+    def date_at(self, moment: datetime) -> date:
+        """Give the merchant's date at a moment."""
+        return moment.astimezone(ZoneInfo(self.time_zone)).date()
+
+
+class SettingsRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of a tenant as an object that can be changed: there is one, and it goes by one name.
+
+    Attributes:
+        version: Counts the changes; the ETag.
+    """
+
+    kind: ClassVar[str] = "settings"
+    path: ClassVar[str] = "/billing/settings"
+    id: ClassVar[str] = "settings"
+    external_reference: ClassVar[str] = "settings"
+
+    tenant_id: int
+    settings: TenantSettings
+    updated_at: datetime
+    version: int = 1
+
+    def shown(self) -> dict[str, Any]:
+        """Give the members that the API shows."""
+        return msgspec.structs.asdict(self.settings)

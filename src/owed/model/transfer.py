@@ -12,6 +12,8 @@ class LedgerAccount(StrEnum):
     RECEIVABLE = "receivable"
     OPENING_EQUITY = "opening_equity"
     BALANCE_REPLACEMENT = "balance_replacement"
+    BILLED = "billed"
+    EXTERNAL_RECEIPTS = "external_receipts"
 
 
 class Cause(StrEnum):
@@ -19,6 +21,10 @@ class Cause(StrEnum):
 
     OPENING = "opening"
     BALANCE_SET = "balance_set"
+    BILL_RAISED = "bill_raised"
+    CORRECTION = "correction"
+    CURRENCY_CHANGED = "currency_changed"
+    VOID = "void"
 
 
 class Transfer(msgspec.Struct, frozen=True):

@@ -1,51 +1,68 @@
 """Lists, newest first: any page of any filter costs what its rows cost."""
 
 import asyncio
-from datetime import UTC, datetime
-from typing import NamedTuple
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
 
 import msgspec
 
 from owed.database.pool import Connection, Pool
-from owed.model.customer import Customer
-from owed.model.identifiers import CUSTOMER, EPOCH, id_at, milliseconds
-from owed.model.search import customer_terms
-from owed.store import customers
+from owed.model.bill import Bill, BillStatus
+from owed.model.billing_object import BillingObject
+from owed.model.identifiers import EPOCH, id_at, milliseconds
+from owed.model.search import due_terms, status_term, terms_of
 from owed.store.failures import translated
+from owed.store.objects import TABLES
+from owed.store.tables import Table
 
-EVERYTHING = customers.naming_columns("""
-    -- A page of all customers between two ids.
-    SELECT customer.*
-      FROM customer
+EVERYTHING = """
+    -- A page of all objects of a kind between two ids.
+    SELECT {columns}
+      FROM {table}
      WHERE tenant_id = $1 AND id > $2 AND id < $3 AND created_at > $4 AND created_at < $5
      ORDER BY id {direction}
      LIMIT $6
-""")
+"""
 
-BY_TERMS = customers.naming_columns("""
-    -- A page of the customers that have one term, and all the others too.
-    SELECT customer.*
-      FROM search_term AS found
-      JOIN customer ON customer.tenant_id = $1 AND customer.id = found.object_id
-     WHERE found.tenant_id = $1 AND found.term = $7 AND found.object_id > $2 AND found.object_id < $3
-       AND customer.created_at > $4 AND customer.created_at < $5
-       AND NOT EXISTS (
-           SELECT FROM unnest($8::text[]) AS also (term)
-            WHERE NOT EXISTS (SELECT FROM search_term AS other
-                               WHERE other.tenant_id = $1 AND other.term = also.term
-                                 AND other.object_id = found.object_id))
-     ORDER BY found.object_id {direction}
+BY_TERMS = """
+    -- A page of the objects that have any one of some terms, no object two of them, and all of some others. From each
+    -- of the former come as many as a page may need, and the nearest of them all are the page.
+    SELECT {table}.*
+      FROM unnest($7::text[]) AS any_of (term)
+     CROSS JOIN LATERAL (
+           SELECT {columns}
+             FROM search_term AS found
+             JOIN {table} ON {table}.tenant_id = $1 AND {table}.id = found.object_id
+            WHERE found.tenant_id = $1 AND found.term = any_of.term AND found.object_id > $2 AND found.object_id < $3
+              AND {table}.created_at > $4 AND {table}.created_at < $5 {further}
+              AND NOT EXISTS (
+                  SELECT FROM unnest($8::text[]) AS also (term)
+                   WHERE NOT EXISTS (SELECT FROM search_term AS other
+                                      WHERE other.tenant_id = $1 AND other.term = also.term
+                                        AND other.object_id = found.object_id))
+            ORDER BY found.object_id {direction}
+            LIMIT $6) AS {table}
+     ORDER BY {table}.id {direction}
      LIMIT $6
-""")
+"""
+
+DUE = "AND bill.due_date BETWEEN $9 AND $10"
 
 RAREST_FIRST = """
-    -- The terms, those on the fewest objects first. It counts no further than is needed to tell rare from common.
-    SELECT term
+    -- The terms with how many objects have them, the fewest first. It counts no further than is needed to tell rare
+    -- from common.
+    SELECT term, number
       FROM unnest($2::text[]) AS wanted (term)
-     ORDER BY (SELECT count(*)
-                 FROM (SELECT FROM search_term
-                        WHERE search_term.tenant_id = $1 AND search_term.term = wanted.term LIMIT 2000) AS counted)
+     CROSS JOIN LATERAL (
+           SELECT count(*) AS number
+             FROM (SELECT FROM search_term
+                    WHERE search_term.tenant_id = $1 AND search_term.term = wanted.term LIMIT $3) AS counted) AS counted
+     ORDER BY number
 """
+
+COMMON = 2000
+"""Objects from which on a term counts as common."""
 
 END = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -64,24 +81,54 @@ class Cursor(NamedTuple):
     id: str
 
 
-class CustomerQuery(msgspec.Struct, frozen=True):
-    """What a list of customers is asked for. All filters hold at once; times are exclusive bounds."""
+class Due(NamedTuple):
+    """A range of due dates, by the ordinals of its first and its last day."""
 
+    first: int = date.min.toordinal()
+    last: int = date.max.toordinal()
+
+    def takes(self, bill: Bill) -> bool:
+        """Tell whether a bill is due in it."""
+        return bill.due_date is not None and self.first <= bill.due_date.toordinal() <= self.last
+
+
+class ListQuery(msgspec.Struct, frozen=True):
+    """What a list is asked for. All filters hold at once; times are exclusive bounds.
+
+    Attributes:
+        due: Of bills alone.
+    """
+
+    kind: str
     tenant_id: int
     limit: int
     cursor: Cursor | None = None
     external_reference: str | None = None
     terms: frozenset[str] = frozenset()
+    due: Due | None = None
     created_after: datetime = EPOCH
     created_before: datetime = END
 
+    @property
+    def table(self) -> Table[Any]:
+        """Give the table of what is listed."""
+        table: Table[Any] = TABLES[self.kind]
+        return table
 
-class CustomerPage(NamedTuple):
+
+class Page(NamedTuple):
     """A page, newest first, and whether there is more on either side of it."""
 
-    customers: list[Customer]
+    objects: list[BillingObject]
     has_newer: bool
     has_older: bool
+
+
+class Terms(NamedTuple):
+    """The terms that a page is found by: those whose objects are walked, any one each, and those that must hold too."""
+
+    walked: list[str]
+    also: list[str]
 
 
 class Lists:
@@ -91,71 +138,103 @@ class Lists:
         self._pool = pool
         self._room = asyncio.Semaphore(AT_ONCE)
 
-    async def customers(self, query: CustomerQuery) -> CustomerPage:
+    async def page(self, query: ListQuery) -> Page:
         """Read the page that a query asks for."""
         with translated():
             async with asyncio.timeout(PATIENCE), self._room, self._pool.connection() as connection:
-                return await read_page(Scan(connection, query, await rarest_first(connection, query)))
+                return await read_page(Scan(connection, query, await chosen_terms(connection, query)))
 
 
 class Scan(NamedTuple):
-    """A way through the customers of a query."""
+    """A way through the objects of a query."""
 
     connection: Connection
-    query: CustomerQuery
-    terms: list[str]
+    query: ListQuery
+    terms: Terms | None
 
-    async def rows(self, side: Cursor | None, most: int) -> list[Customer]:
-        """Read up to `most` customers on one side of an id, the nearest first; without one, the newest."""
-        if self.query.external_reference is not None:
-            return await self._named(self.query.external_reference, side)
-        above, below = self._between(side)
-        direction = "ASC" if side and side.newer else "DESC"
-        sql = (BY_TERMS if self.terms else EVERYTHING).format(direction=direction)
+    async def rows(self, side: Cursor | None, most: int) -> list[BillingObject]:
+        """Read up to `most` objects on one side of an id, the nearest first; without one, the newest."""
         query = self.query
-        filters = [self.terms[0], self.terms[1:]] if self.terms else []
-        bounds = (above, below, query.created_after, query.created_before)
-        rows = await self.connection.fetch(sql, query.tenant_id, *bounds, most, *filters)
-        return [customers.from_row(row) for row in rows]
+        if query.due and query.due.first > query.due.last:
+            return []
+        if query.external_reference is not None:
+            return await self._named(query.external_reference, side)
+        bounds = (*self._between(side), query.created_after, query.created_before)
+        rows = await self.connection.fetch(self._sql(side), query.tenant_id, *bounds, most, *self._filters())
+        return [query.table.from_row(row) for row in rows]
 
-    async def _named(self, reference: str, side: Cursor | None) -> list[Customer]:
-        """Read the one customer that a reference can name, if everything else holds for it too."""
+    def _sql(self, side: Cursor | None) -> str:
+        return (BY_TERMS if self.terms else EVERYTHING).format(
+            table=self.query.kind,
+            columns=self.query.table.columns,
+            direction="ASC" if side and side.newer else "DESC",
+            further=DUE if self.query.due else "",
+        )
+
+    def _filters(self) -> Iterable[Any]:
+        dates = map(date.fromordinal, self.query.due or ())
+        return (*self.terms, *dates) if self.terms else ()
+
+    async def _named(self, reference: str, side: Cursor | None) -> list[BillingObject]:
+        """Read the one object that a reference can name, if everything else holds for it too."""
         query = self.query
-        rows = await self.connection.fetch(customers.LOAD_BY_REFERENCE, [query.tenant_id], [reference])
+        rows = await self.connection.fetch(query.table.load_by_reference, [query.tenant_id], [reference])
         above, below = self._between(side)
         return [
-            customer
-            for customer in map(customers.from_row, rows)
-            if above < customer.id < below
-            and query.created_after < customer.created_at < query.created_before
-            and query.terms <= customer_terms(customer)
+            item
+            for item in map(query.table.from_row, rows)
+            if above < item.id < below
+            and query.created_after < item.created_at < query.created_before
+            and query.terms <= terms_of(item)
+            and (query.due is None or query.due.takes(item))
         ]
 
     def _between(self, side: Cursor | None) -> tuple[str, str]:
         """Give the ids that bound the times of the query, and the side of the cursor."""
-        above = id_at(CUSTOMER, milliseconds(self.query.created_after))
-        below = id_at(CUSTOMER, milliseconds(self.query.created_before) + 1)
+        above = id_at(self.query.table.prefix, milliseconds(self.query.created_after))
+        below = id_at(self.query.table.prefix, milliseconds(self.query.created_before) + 1)
         if side is None:
             return above, below
         return (max(above, side.id), below) if side.newer else (above, min(below, side.id))
 
 
-async def rarest_first(connection: Connection, query: CustomerQuery) -> list[str]:
+async def chosen_terms(connection: Connection, query: ListQuery) -> Terms | None:
+    """Choose which terms of a query to walk: the rarest, or those of its due dates where none is rare.
+
+    None where the query has no terms at all.
+    """
+    counted = await rarest_first(connection, query)
+    terms = [term for term, _ in counted]
+    if query.due and (not counted or counted[0][1] >= COMMON):
+        return due_first(terms, query.due)
+    return Terms(terms[:1], terms[1:]) if terms else None
+
+
+def due_first(terms: list[str], due: Due) -> Terms:
+    """Give the terms that walk the due dates, of one status alone where one is asked for."""
+    statuses = {status_term(status): status for status in BillStatus}
+    asked = [statuses[term] for term in terms if term in statuses]
+    also = terms if len(asked) > 1 else [term for term in terms if term not in statuses]
+    return Terms(due_terms(asked[:1] or BillStatus, *due), also)
+
+
+async def rarest_first(connection: Connection, query: ListQuery) -> list[tuple[str, int]]:
     """Order the terms of a query so that the first is on the fewest objects: its rows are the ones to walk."""
-    if len(query.terms) < 2:
-        return list(query.terms)
-    return [row["term"] for row in await connection.fetch(RAREST_FIRST, query.tenant_id, sorted(query.terms))]
+    if len(query.terms) + bool(query.due) < 2:
+        return [(term, 0) for term in query.terms]
+    rows = await connection.fetch(RAREST_FIRST, query.tenant_id, sorted(query.terms), COMMON)
+    return [(row["term"], row["number"]) for row in rows]
 
 
-async def read_page(scan: Scan) -> CustomerPage:
+async def read_page(scan: Scan) -> Page:
     """Read a page with one row more, which tells whether there is more that way; look the other way with one row."""
     cursor, limit = scan.query.cursor, scan.query.limit
     found = await scan.rows(cursor, limit + 1)
     page, more = found[:limit], len(found) > limit
     if cursor is None:
-        return CustomerPage(page, has_newer=False, has_older=more)
+        return Page(page, has_newer=False, has_older=more)
     back = Cursor(not cursor.newer, page[0].id if page else cursor.id)
     behind = bool(await scan.rows(back, 1))
     if cursor.newer:
-        return CustomerPage(page[::-1], has_newer=more, has_older=behind)
-    return CustomerPage(page, has_newer=behind, has_older=more)
+        return Page(page[::-1], has_newer=more, has_older=behind)
+    return Page(page, has_newer=behind, has_older=more)

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
-from owed.core.state import Name
+from owed.core.state import Name, State
 from owed.database.pool import Pool
-from owed.model.customer import Customer
-from owed.store import customers
+from owed.store import objects
 from owed.store.failures import translated
 
 IN_FLIGHT = 2
@@ -15,7 +15,7 @@ IN_FLIGHT = 2
 MOST = 500
 """Names in a query."""
 
-Waiter = tuple[int, str, asyncio.Future[Customer | None]]
+Waiter = tuple[Name, asyncio.Future[Any]]
 
 
 class Lookups:
@@ -31,11 +31,11 @@ class Lookups:
         self._in_flight: set[asyncio.Task[None]] = set()
         self._send_is_due = False
 
-    def customer(self, tenant_id: int, name: str) -> asyncio.Future[Customer | None]:
-        """Promise the customer with this id or external reference, None where there is none."""
+    def find(self, name: Name) -> asyncio.Future[Any]:
+        """Promise the object of this name, None where there is none."""
         loop = asyncio.get_running_loop()
-        found: asyncio.Future[Customer | None] = loop.create_future()
-        self._waiting.append((tenant_id, name, found))
+        found: asyncio.Future[Any] = loop.create_future()
+        self._waiting.append((name, found))
         if not self._send_is_due and len(self._in_flight) < IN_FLIGHT:
             self._send_is_due = True
             loop.call_soon(self._send)
@@ -56,21 +56,17 @@ class Lookups:
 
     async def _answer(self, batch: list[Waiter]) -> None:
         try:
-            found = await self._find({(tenant_id, name) for tenant_id, name, _ in batch})
+            found = await self._find({name for name, _ in batch})
         except Exception as error:  # whatever it is, every request that waits must hear of it
-            for _, _, waiter in batch:
+            for _, waiter in batch:
                 if not waiter.done():
                     waiter.set_exception(error)
             return
-        for tenant_id, name, waiter in batch:
+        for (kind, tenant_id, text), waiter in batch:
             if not waiter.done():
-                waiter.set_result(found.get((tenant_id, name)))
+                waiter.set_result(found.shelves[kind].find(tenant_id, text))
 
-    async def _find(self, wanted: set[tuple[int, str]]) -> dict[tuple[int, str], Customer]:
-        names = [Name("customer", tenant_id, name) for tenant_id, name in wanted]
+    async def _find(self, wanted: set[Name]) -> State:
         with translated():
             async with self._pool.connection() as connection:
-                rows = await customers.load(connection, names)
-        found = {(customer.tenant_id, customer.id): customer for customer in rows}
-        found.update(((customer.tenant_id, customer.external_reference), customer) for customer in rows)
-        return found
+                return State(await objects.load(connection, wanted))

@@ -1,18 +1,20 @@
 """The store in memory: the same promises as PostgreSQL's, on dictionaries, for tests and simulation."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Any
 
 import msgspec
 
-from owed.core.state import Name, State
+from owed.core.state import Name, Named, State
 from owed.engine.store import LOCK_WAIT, AnswerKey, Blocked, Conflict, NamesByKey, Writing
 from owed.model.answer import KeptAnswer
 from owed.model.attribution import Attribution
-from owed.model.customer import Customer
 from owed.model.event import Event
+from owed.model.tenant_settings import SettingsRecord, TenantSettings
 from owed.model.transfer import Transfer
 
 KEPT_FOR = timedelta(hours=24)
@@ -20,14 +22,15 @@ KEPT_FOR = timedelta(hours=24)
 UNIQUE = ("references", "transfers", "events", "attributions")
 """The tables that take a row only where its key is free."""
 
-CustomerKey = tuple[int, str]
+ObjectKey = tuple[str, int, str]
+"""An object's kind, tenant and id."""
 
 
 class Tables(msgspec.Struct):
     """What is kept, each row under its unique key."""
 
-    customers: dict[CustomerKey, Customer] = {}
-    references: dict[tuple[int, str], CustomerKey] = {}
+    objects: dict[ObjectKey, Named] = {}
+    references: dict[tuple[str, int, str], ObjectKey] = {}
     transfers: dict[tuple[int, str, int], Transfer] = {}
     events: dict[tuple[int, str, int], Event] = {}
     attributions: dict[tuple[int, str], Attribution] = {}
@@ -59,7 +62,7 @@ class MemoryStore:
         self.tables = Tables()
         self._now = now
         self._keys_held: set[AnswerKey] = set()
-        self._locks: dict[CustomerKey, asyncio.Lock] = {}
+        self._locks: dict[ObjectKey, asyncio.Lock] = {}
 
     async def read(self, names: list[Name]) -> State:
         """Load the objects as they stand, held by nobody."""
@@ -68,7 +71,7 @@ class MemoryStore:
 
     async def write(self, writing: Writing) -> None:
         """Save it all, or nothing and raise."""
-        async with self._holding((after.tenant_id, after.id) for _, after in writing.state.customers.changed()):
+        async with self._holding(key_of(before) for before, _ in changed(writing.state)):
             self.save(writing)
 
     @asynccontextmanager
@@ -95,24 +98,30 @@ class MemoryStore:
         return kept if recorded_at and self._now() - recorded_at <= KEPT_FOR else None
 
     @asynccontextmanager
-    async def _holding(self, customers: Iterable[CustomerKey], lock_wait: float = LOCK_WAIT) -> AsyncIterator[None]:
-        """Lock customers in the order of their keys, so that two writers never wait for each other."""
+    async def _holding(self, objects: Iterable[ObjectKey], lock_wait: float = LOCK_WAIT) -> AsyncIterator[None]:
+        """Lock objects in the order of their keys, so that two writers never wait for each other."""
         async with AsyncExitStack() as locked:
             try:
                 async with asyncio.timeout(lock_wait):
                     await asyncio.sleep(0)
-                    for key in sorted(set(customers)):
+                    for key in sorted(set(objects)):
                         await locked.enter_async_context(self._locks.setdefault(key, asyncio.Lock()))
             except TimeoutError as error:
                 raise Blocked from error
             yield
 
-    def _key(self, name: Name) -> CustomerKey | None:
-        key = name.tenant_id, name.text
-        return key if key in self.tables.customers else self.tables.references.get(key)
+    def _key(self, name: Name) -> ObjectKey | None:
+        if name.kind == SettingsRecord.kind and name not in self.tables.objects:
+            self._start_settings(name.tenant_id)
+        return name if name in self.tables.objects else self.tables.references.get(name)
+
+    def _start_settings(self, tenant_id: int) -> None:
+        """Give a tenant the settings that a new merchant starts with: here a tenant exists as soon as it is named."""
+        settings = SettingsRecord(tenant_id=tenant_id, settings=TenantSettings(), updated_at=self._now())
+        self.tables.objects[key_of(settings)] = settings
 
     def _state(self, names: Iterable[Name]) -> State:
-        return State(self.tables.customers[key] for name in names if (key := self._key(name)))
+        return State(self.tables.objects[key] for name in names if (key := self._key(name)))
 
     def _answers(self, keys: Iterable[AnswerKey]) -> dict[AnswerKey, KeptAnswer]:
         return {key: kept for key in keys if (kept := self.kept(key))}
@@ -129,20 +138,30 @@ class MemoryStore:
 
     def _refuse_stale(self, writing: Writing) -> None:
         """Refuse to write over what has changed since it was read, and over an answer that is kept."""
-        for before, _ in writing.state.customers.changed():
-            if self.tables.customers[before.tenant_id, before.id].version != before.version:
+        for before, _ in changed(writing.state):
+            if self.tables.objects[key_of(before)].version != before.version:
                 raise Conflict
         if any(self.kept(key) for key in writing.answers):
             raise Conflict
 
 
+def key_of(item: Named) -> ObjectKey:
+    """Give the key of an object."""
+    return item.kind, item.tenant_id, item.id
+
+
+def changed(state: State) -> Iterator[tuple[Any, Any]]:
+    """Yield every changed object of a state, as it was loaded and as it stands."""
+    return chain.from_iterable(shelf.changed() for shelf in state.shelves.values())
+
+
 def rows_of(writing: Writing, now: datetime) -> Tables:
     """Give the rows of a writing, as they stand in the tables."""
-    state, created = writing.state, writing.state.customers.created()
-    changed = [after for _, after in state.customers.changed()]
+    state = writing.state
+    created = [item for shelf in state.shelves.values() for item in shelf.created()]
     return Tables(
-        customers={(row.tenant_id, row.id): row for row in created + changed},
-        references={(row.tenant_id, row.external_reference): (row.tenant_id, row.id) for row in created},
+        objects={key_of(row): row for row in (*created, *(after for _, after in changed(state)))},
+        references={(row.kind, row.tenant_id, row.external_reference): key_of(row) for row in created},
         transfers={(row.tenant_id, row.obligation_id, row.version): row for row in state.transfers},
         events={(row.tenant_id, row.object_id, row.sequence): row for row in state.events},
         attributions={(row.tenant_id, row.id): row for row in state.attributions},

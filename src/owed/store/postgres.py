@@ -9,7 +9,7 @@ from owed.core.state import Name, State
 from owed.database.pool import Connection, Pool, connect
 from owed.engine.store import LOCK_WAIT, AnswerKey, NamesByKey, Unavailable, Unknown, Writing
 from owed.model.answer import KeptAnswer
-from owed.store import customers, records, search
+from owed.store import objects, records, search
 from owed.store.failures import LOST, translated
 from owed.store.statements import Part, Rows, prepared
 
@@ -45,7 +45,7 @@ class HeldByPostgres:
                 self.answers[key] = records.kept_answer(row)
         wanted = {*names, *(name for key in keys if key not in self.busy for name in keys[key])}
         if wanted:
-            self.state = State(await customers.hold(self._connection, wanted))
+            self.state = State(await objects.hold(self._connection, wanted))
 
     async def write(self, writing: Writing) -> None:
         """Save it all; it counts once the transaction is left."""
@@ -67,7 +67,7 @@ class PostgresStore:
             return State()
         with translated():
             async with self._pool.connection() as connection:
-                return State(await customers.load(connection, names))
+                return State(await objects.load(connection, names))
 
     async def write(self, writing: Writing) -> None:
         """Save it all in one guarded statement, which is its own transaction."""
@@ -126,8 +126,7 @@ async def save(connection: Connection, writing: Writing) -> None:
     new_terms, old_terms = search.term_changes(state)
     parts: tuple[tuple[Part, Rows], ...] = (
         (records.KEEP_ANSWERS, [records.answer_row(key, writing.answers[key]) for key in sorted(writing.answers)]),
-        (customers.UPDATE, [customers.update_row(before, after) for before, after in state.customers.changed()]),
-        (customers.INSERT, [customers.to_row(customer) for customer in state.customers.created()]),
+        *objects.work(state),
         (search.INSERT_TERMS, new_terms),
         (search.DELETE_TERMS, old_terms),
         (records.INSERT_TRANSFERS, [records.transfer_row(transfer) for transfer in state.transfers]),

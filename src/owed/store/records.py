@@ -110,11 +110,14 @@ END_BACKEND = """
 """
 
 WAS_WRITTEN = """
-    -- Whether a batch was saved: its first event is there; where it has none, its first answer. (An answer alone proves
-    -- nothing of the rest: another request may have left it under the same key.)
+    -- Whether a batch was saved: its first event is there; where it has none, its first attribution; where it has
+    -- neither, its first answer. (An answer alone proves nothing of the rest: another request may have left it under
+    -- the same key.)
     SELECT CASE WHEN $2::text IS NOT NULL
                 THEN EXISTS (SELECT FROM event WHERE tenant_id = $1 AND id = $2)
-                ELSE EXISTS (SELECT FROM answer WHERE tenant_id = $3 AND key = $4 AND fingerprint = $5 AND body = $6)
+                WHEN $4::text IS NOT NULL
+                THEN EXISTS (SELECT FROM attribution WHERE tenant_id = $3 AND id = $4)
+                ELSE EXISTS (SELECT FROM answer WHERE tenant_id = $5 AND key = $6 AND fingerprint = $7 AND body = $8)
            END
 """
 
@@ -143,12 +146,15 @@ def answer_row(key: AnswerKey, kept: KeptAnswer) -> tuple[Any, ...]:
 
 def evidence(writing: Writing) -> tuple[Any, ...]:
     """Give the arguments of WAS_WRITTEN: what only this writing can have put there."""
-    event = writing.state.events[0] if writing.state.events else None
+    event = next(iter(writing.state.events), None)
+    words = next(iter(writing.state.attributions), None)
     key = next(iter(writing.answers), None)
     kept = writing.answers[key] if key else None
     return (
         event and event.tenant_id,
         event and event.id,
+        words and words.tenant_id,
+        words and words.id,
         key and key.tenant_id,
         key and key.key,
         kept and kept.fingerprint,

@@ -1,10 +1,12 @@
 """The table of search terms: one row for each term of each object."""
 
+from itertools import chain
+
 import msgspec
 
 from owed.core.state import State
-from owed.model.customer import Customer
-from owed.model.search import customer_terms
+from owed.model.billing_object import BillingObject
+from owed.model.search import searched, terms_of
 from owed.store.statements import Part, Rows
 
 # An object's terms travel as one JSON array: a column of an array costs the driver more than the terms themselves.
@@ -36,26 +38,17 @@ DELETE_TERMS = Part(
 
 def term_changes(state: State) -> tuple[Rows, Rows]:
     """Give the rows to insert and to delete for a state, in the order of its objects."""
-    added = [terms_row(customer, customer_terms(customer)) for customer in state.customers.created()]
+    shelves = (state.customers, state.accounts, state.bills)
+    added = [terms_row(item, terms_of(item)) for shelf in shelves for item in shelf.created()]
     gone = []
-    for before, after in state.customers.changed():
-        if is_searched_alike(before, after):
-            continue
-        was, now = customer_terms(before), customer_terms(after)
-        added.append(terms_row(after, now - was))
-        gone.append(terms_row(after, was - now))
+    for before, after in chain.from_iterable(shelf.changed() for shelf in shelves):
+        if searched(before) != searched(after):  # most changes are of an amount
+            was, now = terms_of(before), terms_of(after)
+            added.append(terms_row(after, now - was))
+            gone.append(terms_row(after, was - now))
     return added, gone
 
 
-def is_searched_alike(before: Customer, after: Customer) -> bool:
-    """Tell, at little cost, that a change touches nothing that is searched: most are of a balance."""
-    return (
-        (before.name, before.email, before.phone) == (after.name, after.email, after.phone)
-        and before.obligation.currency == after.obligation.currency
-        and before.metadata == after.metadata
-    )
-
-
-def terms_row(customer: Customer, found: set[str]) -> tuple[int, str, str]:
-    """Give the row of some terms of a customer."""
-    return customer.tenant_id, customer.id, msgspec.json.encode(sorted(found)).decode()
+def terms_row(item: BillingObject, found: set[str]) -> tuple[int, str, str]:
+    """Give the row of some terms of an object."""
+    return item.tenant_id, item.id, msgspec.json.encode(sorted(found)).decode()

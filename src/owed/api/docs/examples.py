@@ -6,7 +6,8 @@ import msgspec
 
 from owed.api.fields import Schema
 from owed.api.problems import CATALOGUE, problem
-from owed.core.customers import KIND, duplicate
+from owed.core.create import duplicate
+from owed.core.customers import CustomerMembers
 from owed.core.outcomes import Code, Fault, Refused, invalid, not_found
 from owed.core.preconditions import stale
 from owed.engine.keys import IN_USE, REUSED
@@ -27,8 +28,8 @@ FAULTS = (
 
 DECIDED = (
     invalid(FAULTS),
-    not_found(KIND, "UCR404"),
-    duplicate("UCR1234567890"),
+    not_found(CustomerMembers.kind, "UCR404"),
+    duplicate([("", CustomerMembers(external_reference="UCR1234567890"))]),
     IN_USE,
     stale(frozenset("1"), version=2),
     REUSED,

@@ -91,9 +91,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Only `external_reference` is required. A `balance` needs a `currency`, and is recorded in the ledger as the "
         "customer's opening balance. Without `payment_rules` the customer gets the merchant's default rules.",
         {
-            201: Success(
-                "The customer was created.", "Customer", ("Location", *VERSION), ("Idempotent-Replayed",)
-            ),
+            201: Success("The customer was created.", "Customer", ("Location", *VERSION), ("Idempotent-Replayed",)),
         },
         WRITING,
         CHANGING,

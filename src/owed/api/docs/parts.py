@@ -3,10 +3,10 @@
 from typing import Any
 
 from owed.api import idempotency, messages
-from owed.api.customer_fields import MEMBERS
-from owed.api.customer_list import DEFAULT_LIMIT, FILTERS, MOST
+from owed.api.customers import LIST, MEMBERS
 from owed.api.docs.schemas import JOHN_DOE_SHOWN
 from owed.api.fields import Schema
+from owed.api.lists import DEFAULT_LIMIT, MOST
 from owed.api.query import TIMESTAMP
 from owed.core.state import NAME
 
@@ -35,7 +35,7 @@ def query(name: str, description: str, schema: Schema, example: Any = None, **mo
 
 def from_field(name: str) -> Schema:
     """Describe the query parameter of a filter."""
-    schema = {**FILTERS[name].schema}
+    schema = {**LIST.filters.fields[name].schema}
     return query(name, schema.pop("description"), schema, schema.pop("examples")[0])
 
 
@@ -58,9 +58,7 @@ PARAMETERS: dict[str, Schema] = {
         {"type": "string", "pattern": f"^{idempotency.KEY}$"},
         "5d6b7b8e-9f0a-4b1c-8d2e-3f4a5b6c7d8e",
     ),
-    "IfMatch": header(
-        "If-Match", "Only change the version with this ETag; 412 where another stands.", TAGS, '"1"'
-    ),
+    "IfMatch": header("If-Match", "Only change the version with this ETag; 412 where another stands.", TAGS, '"1"'),
     "IfNoneMatch": header(
         "If-None-Match", "The ETag of the version that you have; 304 where it still stands.", TAGS, '"1"'
     ),

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from owed.api import customer_fields
-from owed.api.customer_fields import CLEARABLE, CREATE, UPDATE
-from owed.api.customer_list import MOST
+from owed.api.customers import CREATE, CUSTOMERS, UPDATE
 from owed.api.demo import JOHN_DOE
 from owed.api.fields import Object, Schema
+from owed.api.forms import PAYMENT_RULES
+from owed.api.lists import MOST
 from owed.api.problems import CATALOGUE
 from owed.model.identifiers import CUSTOMER, pattern
 
@@ -35,8 +35,8 @@ def schemas() -> dict[str, Schema]:
             "examples": [JOHN_DOE],
         },
         "CustomerChanges": {**with_nulls(UPDATE, UPDATE.members), "examples": [CHANGES]},
-        "CustomerMergePatch": {**with_nulls(UPDATE, CLEARABLE), "examples": [MERGE_PATCH]},
-        "PaymentRules": customer_fields.PAYMENT_RULES.schema,
+        "CustomerMergePatch": {**with_nulls(UPDATE, CUSTOMERS.clearable), "examples": [MERGE_PATCH]},
+        "PaymentRules": PAYMENT_RULES.schema,
         "Problem": problem(),
         "Status": {
             "type": "object",

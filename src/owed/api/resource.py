@@ -1,0 +1,96 @@
+"""A kind of object over HTTP, one at a time: create, retrieve, update (contract, sections 1 to 4)."""
+
+from typing import Generic, TypeVar
+
+import msgspec
+from msgspec import UNSET
+
+from owed.api import conditions, query
+from owed.api.commands import Form, carry_out, read_form
+from owed.api.fields import Object
+from owed.api.forms import read_members
+from owed.api.messages import JSON, MERGE_PATCH, Request, Response
+from owed.api.problems import Refusal
+from owed.api.service import Service
+from owed.core.create import Create
+from owed.core.members import Members
+from owed.core.outcomes import not_found
+from owed.core.state import Name
+from owed.core.update import Update
+from owed.model.billing_object import BillingObject
+from owed.model.tenant_settings import SettingsRecord
+
+Noun = TypeVar("Noun", bound=BillingObject)
+
+
+class Resource(Generic[Noun]):
+    """The operations that every kind of object has.
+
+    Args:
+        members: Takes what a request gives.
+        create: What the members of a new object may be.
+        update: What those of a PATCH may be.
+        clearable: What null clears in a merge patch; in metadata it clears one key (contract, 1.1).
+    """
+
+    def __init__(self, members: type[Members[Noun]], create: Object, update: Object, clearable: frozenset[str]) -> None:
+        self.kind = members.kind
+        self.create_form, self.update_form, self.clearable = create, update, clearable
+        self._members = members
+
+    async def create(self, service: Service, request: Request) -> Response:
+        """POST: create an object, and whatever is inline in it."""
+        form = read_form(request)
+        command = Create(
+            tenant_id=request.key.tenant_id,
+            actor=form.actor,
+            members=self._read(form, self.create_form, None),
+            settings=request.key.settings,
+            faults=tuple(form.faults.found),
+        )
+        return await carry_out(service, request, form, command)
+
+    async def update(self, service: Service, request: Request) -> Response:
+        """PATCH: change the given members. Only a merge patch clears: elsewhere null means not given."""
+        form = read_form(request)
+        clearable = self.clearable if request.media_type == MERGE_PATCH else None
+        members = self._read(form, self.update_form, clearable)
+        return await carry_out(service, request, form, update(request, form, members))
+
+    async def retrieve(self, service: Service, request: Request) -> Response:
+        """GET: retrieve an object by id or external reference."""
+        (name,) = request.arguments
+        found = await service.lookups.find(Name(self.kind, request.key.tenant_id, name))
+        if found is None:
+            raise Refusal(not_found(self.kind, name))
+        query.refuse_any(request)
+        return shown(request, found)
+
+    def _read(self, form: Form, fields: Object, clearable: frozenset[str] | None) -> Members[Noun]:
+        if form.value is UNSET:
+            return self._members()
+        return read_members(fields, self._members, form.value, "", form.faults, clearable)
+
+
+def update(request: Request, form: Form, members: Members[Noun]) -> Update:
+    """Make the command that changes the object of the request's path."""
+    (name,) = request.arguments
+    if_match = conditions.if_match(request.header(b"if-match"), form.faults)
+    return Update(
+        tenant_id=request.key.tenant_id,
+        actor=form.actor,
+        name=name,
+        members=members,
+        if_match=if_match,
+        faults=tuple(form.faults.found),
+    )
+
+
+def shown(request: Request, found: BillingObject | SettingsRecord) -> Response:
+    """Make the response that shows an object, or that the client has this version of it already."""
+    tag = conditions.etag(found.version)
+    headers = {"etag": tag, "last-modified": conditions.last_modified(found.updated_at)}
+    if conditions.is_unmodified(request.header(b"if-none-match"), tag):
+        return Response(304, headers=headers)
+    headers["content-type"] = JSON
+    return Response(200, msgspec.json.encode(found.shown()), headers)

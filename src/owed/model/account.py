@@ -1,0 +1,27 @@
+"""An account: a sub-customer with a balance of its own, such as one service, policy or meter (contract, section 3)."""
+
+from typing import Any, ClassVar
+
+from owed.model.billing_object import BillingObject
+
+
+class Account(BillingObject, frozen=True, kw_only=True):
+    """One account of one customer; its obligation is the balance."""
+
+    kind: ClassVar[str] = "account"
+
+    customer_id: str
+    name: str | None = None
+
+    def members(self) -> dict[str, Any]:
+        """Give the members of the account, in the order of the contract."""
+        return {
+            "id": self.id,
+            "external_reference": self.external_reference,
+            "customer_id": self.customer_id,
+            "name": self.name,
+            "currency": self.obligation.currency,
+            "balance": self.obligation.balance,
+            "payment_rules": self.payment_rules,
+            "metadata": self.metadata or None,
+        }
