@@ -94,7 +94,7 @@ class Filters:
     def terms(self, given: Given, faults: Faults) -> Iterator[str]:
         """Yield the search term of each filter that has one, but for the owners."""
         yield from (term(given.checked[name]) for name, term in self._terms.items() if name in given.checked)
-        yield from word_terms(given.checked, faults)
+        yield from q_terms(given.checked, faults)
         yield from metadata_terms(given.metadata, faults)
         if "overdue" in given.checked:
             yield search.status_term(BillStatus.UNPAID)
@@ -117,7 +117,7 @@ def due(checked: dict[str, Any], today: date) -> Due | None:
     return Due(max([Due().first, *firsts]), min([Due().last, *lasts]))
 
 
-def word_terms(checked: dict[str, Any], faults: Faults) -> Iterator[str]:
+def q_terms(checked: dict[str, Any], faults: Faults) -> Iterator[str]:
     """Yield the term of each word that is searched for."""
     if "q" not in checked:
         return

@@ -53,6 +53,8 @@ class Create(msgspec.Struct, frozen=True, kw_only=True):
     def _further_faults(self) -> Iterator[Fault]:
         """Yield what is wrong beyond the form, at places where the form is right."""
         known = {fault.pointer for fault in self.faults}
+        if "" in known:
+            return  # there was no object to read
         if known.isdisjoint(f"/{name}" for name in self.members.lineage):
             yield from (fault for fault in self.members.lineage_faults() if fault.pointer not in known)
         for at, part in parts_of(self.members):
@@ -74,7 +76,7 @@ class Create(msgspec.Struct, frozen=True, kw_only=True):
         taken = [
             (at, part)
             for at, part in parts_of(self.members)
-            if state.shelves[part.kind].find(self.tenant_id, certain(part.external_reference))
+            if state.shelves[part.kind].is_taken(self.tenant_id, certain(part.external_reference))
         ]
         return duplicate(taken) if taken else None
 

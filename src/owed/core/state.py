@@ -62,6 +62,10 @@ class Shelf(Generic[Noun]):
         """Find an object as it stands now; the id is tried first."""
         return self._by_id.get((tenant_id, name)) or self._by_reference.get((tenant_id, name))
 
+    def is_taken(self, tenant_id: int, external_reference: str) -> bool:
+        """Tell whether an object has this external reference."""
+        return (tenant_id, external_reference) in self._by_reference
+
     def put(self, item: Noun) -> None:
         """Let `item` stand from now on, in place of what stood under its id."""
         self._touched[item.tenant_id, item.id] = None

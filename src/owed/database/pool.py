@@ -49,6 +49,10 @@ CONFUSED = (asyncpg.InternalClientError, asyncpg.InterfaceError)
 """The driver no longer knows where the connection stands, as when the server has said goodbye while it was idle."""
 
 
+MOST_PREPARED = 200
+"""Statements that a connection keeps prepared. A batch has one for each set of tables that it writes."""
+
+
 class Connection:
     """A connection, with its prepared statements, and what it takes to find out whether its backend still runs."""
 
@@ -66,6 +70,8 @@ class Connection:
             if statement is None:
                 # With a name of its own a statement stays prepared; without one it is parsed anew at each use.
                 statement = await self.raw.prepare(sql, name=f"owed_{next(self._numbers)}")
+                if len(self._prepared) == MOST_PREPARED:
+                    del self._prepared[next(iter(self._prepared))]  # the oldest; the driver closes it
                 self._prepared[sql] = statement
             rows: list[asyncpg.Record] = await statement.fetch(*values)
         except CONFUSED:

@@ -1,7 +1,9 @@
 """An account: a sub-customer with a balance of its own, such as one service, policy or meter (contract, section 3)."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from owed.model import search
 from owed.model.billing_object import BillingObject
 
 
@@ -25,3 +27,13 @@ class Account(BillingObject, frozen=True, kw_only=True):
             "payment_rules": self.payment_rules,
             "metadata": self.metadata or None,
         }
+
+    def searched(self) -> tuple[Any, ...]:
+        """Give all that the account's search terms are made of, as far as it can change."""
+        return *super().searched(), self.name
+
+    def terms(self) -> Iterator[str]:
+        """Yield every term that the account is found by."""
+        yield from super().terms()
+        yield from search.word_terms(self.name, self.external_reference)
+        yield search.owner_term(self.customer_id)

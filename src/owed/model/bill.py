@@ -1,9 +1,11 @@
 """A bill: a one-off amount to collect, on a customer or on an account (contract, section 4)."""
 
+from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
 from typing import Any, ClassVar, cast
 
+from owed.model import search
 from owed.model.billing_object import BillingObject
 
 MAX_AMOUNT = 99_999_999
@@ -71,3 +73,16 @@ class Bill(BillingObject, frozen=True, kw_only=True):
             "payment_rules": self.payment_rules,
             "metadata": self.metadata or None,
         }
+
+    def searched(self) -> tuple[Any, ...]:
+        """Give all that the bill's search terms are made of, as far as it can change."""
+        return *super().searched(), self.status, self.due_date
+
+    def terms(self) -> Iterator[str]:
+        """Yield every term that the bill is found by."""
+        yield from super().terms()
+        yield from search.word_terms(self.external_reference)
+        yield from (search.owner_term(owner) for owner in (self.customer_id, self.account_id) if owner is not None)
+        yield search.status_term(self.status)
+        if self.due_date is not None:
+            yield from search.due_terms_of(self.status, self.due_date)

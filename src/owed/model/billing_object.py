@@ -1,10 +1,12 @@
 """What customers, accounts and bills have in common."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, ClassVar
 
 import msgspec
 
+from owed.model import search
 from owed.model.obligation import Obligation
 from owed.model.payment_rules import PaymentRules
 
@@ -44,3 +46,13 @@ class BillingObject(msgspec.Struct, frozen=True, kw_only=True):
     def shown(self) -> dict[str, Any]:
         """Give the members that the API shows; what is not set is absent."""
         return {name: value for name, value in self.members().items() if value is not None}
+
+    def searched(self) -> tuple[Any, ...]:
+        """Give all that the object's search terms are made of, as far as it can change."""
+        return self.metadata, self.obligation.currency
+
+    def terms(self) -> Iterator[str]:
+        """Yield every term that the object is found by in a list."""
+        yield from (search.metadata_term(key, value) for key, value in self.metadata.items())
+        if self.obligation.currency is not None:
+            yield search.currency_term(self.obligation.currency)

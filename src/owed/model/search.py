@@ -5,12 +5,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from datetime import date
 from itertools import pairwise
-from typing import Any
-
-from owed.model.account import Account
-from owed.model.bill import Bill
-from owed.model.billing_object import BillingObject
-from owed.model.customer import Customer
 
 WORD = re.compile(r"[^\W_]+")
 
@@ -94,59 +88,11 @@ def blocks_between(first: int, last: int) -> Iterator[tuple[int, int]]:
     yield from ((BLOCKS[-1], block) for block in range(first // BLOCKS[-1], (last + 1) // BLOCKS[-1]))
 
 
-def searched(item: BillingObject) -> tuple[Any, ...]:
-    """Give all that the terms of an object are made of: while it stays the same, they do."""
-    common = (item.metadata, item.obligation.currency, item.external_reference)
-    match item:
-        case Customer():
-            return (*common, item.name, item.email, item.phone)
-        case Account():
-            return (*common, item.name)
-        case Bill():
-            return (*common, item.status, item.due_date)
-    raise TypeError(item)
-
-
-def terms_of(item: BillingObject) -> set[str]:
-    """Give every term that an object is found by."""
-    found = {metadata_term(key, value) for key, value in item.metadata.items()}
-    if item.obligation.currency is not None:
-        found.add(currency_term(item.obligation.currency))
-    match item:
-        case Customer():
-            found.update(customer_terms(item))
-        case Account():
-            found.update(words_terms(item.name, item.external_reference), (owner_term(item.customer_id),))
-        case Bill():
-            found.update(bill_terms(item))
-    return found
-
-
-def customer_terms(customer: Customer) -> Iterator[str]:
-    """Yield the terms that only customers have."""
-    yield from words_terms(customer.name, customer.email, customer.phone, customer.external_reference)
-    if customer.email is not None:
-        yield email_term(customer.email)
-    if customer.phone is not None:
-        yield phone_term(customer.phone)
-
-
-def bill_terms(bill: Bill) -> Iterator[str]:
-    """Yield the terms that only bills have."""
-    yield from words_terms(bill.external_reference)
-    yield owner_term(bill.customer_id)
-    if bill.account_id is not None:
-        yield owner_term(bill.account_id)
-    yield status_term(bill.status)
-    if bill.due_date is not None:
-        yield from due_terms_of(bill.status, bill.due_date)
-
-
 def due_terms_of(status: str, due: date) -> Iterator[str]:
     """Yield the term of every block that a due date is in."""
     return (due_term(status, size, due.toordinal() // size) for size in BLOCKS)
 
 
-def words_terms(*texts: str | None) -> Iterator[str]:
+def word_terms(*texts: str | None) -> Iterator[str]:
     """Yield the term of every word of some texts."""
     return (word_term(word) for text in texts if text for word in words(text))

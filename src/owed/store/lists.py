@@ -11,7 +11,7 @@ from owed.database.pool import Connection, Pool
 from owed.model.bill import Bill, BillStatus
 from owed.model.billing_object import BillingObject
 from owed.model.identifiers import EPOCH, id_at, milliseconds
-from owed.model.search import due_terms, status_term, terms_of
+from owed.model.search import due_terms, status_term
 from owed.store.failures import translated
 from owed.store.objects import TABLES
 from owed.store.tables import Table
@@ -185,7 +185,7 @@ class Scan(NamedTuple):
             for item in map(query.table.from_row, rows)
             if above < item.id < below
             and query.created_after < item.created_at < query.created_before
-            and query.terms <= terms_of(item)
+            and query.terms.issubset(item.terms())
             and (query.due is None or query.due.takes(item))
         ]
 

@@ -6,7 +6,6 @@ import msgspec
 
 from owed.core.state import State
 from owed.model.billing_object import BillingObject
-from owed.model.search import searched, terms_of
 from owed.store.statements import Part, Rows
 
 # An object's terms travel as one JSON array: a column of an array costs the driver more than the terms themselves.
@@ -39,11 +38,11 @@ DELETE_TERMS = Part(
 def term_changes(state: State) -> tuple[Rows, Rows]:
     """Give the rows to insert and to delete for a state, in the order of its objects."""
     shelves = (state.customers, state.accounts, state.bills)
-    added = [terms_row(item, terms_of(item)) for shelf in shelves for item in shelf.created()]
+    added = [terms_row(item, set(item.terms())) for shelf in shelves for item in shelf.created()]
     gone = []
     for before, after in chain.from_iterable(shelf.changed() for shelf in shelves):
-        if searched(before) != searched(after):  # most changes are of an amount
-            was, now = terms_of(before), terms_of(after)
+        if before.searched() != after.searched():  # most changes are of an amount
+            was, now = set(before.terms()), set(after.terms())
             added.append(terms_row(after, now - was))
             gone.append(terms_row(after, was - now))
     return added, gone
