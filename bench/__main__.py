@@ -12,15 +12,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import machine, report, services, settings
-from bench.contract import check
+from bench import contract, machine, many_bills, report, services, settings
+from bench.load import OF_BILLS, OF_CUSTOMERS, Group, Scenario
 from bench.machine import Cores
 from bench.pgbench import pgbench
 from bench.rounds import CONNECTIONS, Contender, Measurements, Plan, measure
-from bench.seeding import seed, seed_bare
+from bench.seeding import seed, seed_bare, seed_bills
 from bench.services import Bench, Service
 
 ALL = "Owed,usual,tuned,bare,pgbench"
+EVERY = ",".join(Group)
+OF_CUSTOMERS_ALONE = ("bare", "pgbench")
+MARKERS = {Group.CUSTOMERS: "bench", Group.BILLS: "bench-bills"}
 console = Console(width=None if sys.stdout.isatty() else 140)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -32,9 +35,11 @@ def main(
         Path, typer.Option(envvar="BENCH_PEER_PYTHON", help="The Python that has the peers' libraries.")
     ] = Path(".venv-bench/bin/python"),
     contenders: Annotated[str, typer.Option(help="Who is measured.")] = ALL,
+    scenarios: Annotated[str, typer.Option(help="What is measured.")] = EVERY,
     rounds: Annotated[int, typer.Option(help="How many times each one's turn comes.")] = 5,
-    seconds: Annotated[float, typer.Option(help="How long each run is.")] = 4,
+    seconds: Annotated[float, typer.Option(help="How long each run is.")] = 2,
     customers: Annotated[int, typer.Option(help="How many customers there are in each database.")] = 10_000,
+    bills: Annotated[int, typer.Option(help="How many bills there are where one customer's are listed.")] = 1_000_000,
     directory: Annotated[Path, typer.Option(help="Where the databases are: on a real disk.")] = Path("/var/tmp"),  # noqa: S108
     write: Annotated[bool, typer.Option(help="Write the tables to docs/performance.md.")] = True,
 ) -> None:
@@ -43,34 +48,64 @@ def main(
     machine.leave_in_order()
     if machine.is_busy():
         console.print("Others are at work on this machine: what follows says little.", style="bold red")
-    plan = Plan(rounds, seconds, customers)
-    with scratch(directory) as home, ExitStack() as stack:
+    groups = [Group(name) for name in scenarios.split(",")]
+    write = write and contenders == ALL
+    for group in groups if write else []:
+        report.around(MARKERS[group])  # or the run would be for nothing
+    plan = Plan(rounds, seconds, customers, bills, frozenset().union(*(group.scenarios for group in groups)))
+    with scratch(directory) as home:
         bench = Bench(home, peer_python.absolute(), Cores.of_this_machine())
-        facts = machine.facts(home)
-        taking_part = list(_started(bench, contenders.split(","), customers, stack))
-        facts |= settings.of(bench, taking_part, plan)
-        measured = measure(taking_part, plan, _tell)
-        measured.resident = {each.name: each.resident for each in taking_part if isinstance(each, Service)}
-    _report(measured, facts, write=write and contenders == ALL)
+        measured, facts = _measured(bench, contenders.split(","), plan)
+    for group in groups:
+        _report(measured, group, facts, write=write)
+    for failure in measured.failures:
+        console.print(f"FAILED: {failure}", style="bold red")
     raise SystemExit(1 if measured.failures else 0)
 
 
-def _started(bench: Bench, names: list[str], customers: int, stack: ExitStack) -> Iterator[Contender]:
-    """Start those who take part, and give each its customers."""
+def _measured(bench: Bench, names: list[str], plan: Plan) -> tuple[Measurements, dict[str, str]]:
+    """Measure those who take part, and tell under which circumstances."""
+    facts = machine.facts(bench.directory)
+    with ExitStack() as stack:
+        contenders = list(_started(bench, names, plan, stack))
+        facts |= settings.of(bench, contenders, plan)
+        running = [each for each in contenders if isinstance(each, Service)]
+        measured = measure(contenders, plan, lambda scenario: _prepare(scenario, running, plan), _tell)
+        measured.resident = {each.name: each.resident for each in running}
+    return measured, facts
+
+
+def _started(bench: Bench, names: list[str], plan: Plan, stack: ExitStack) -> Iterator[Contender]:
+    """Start those who take part, and give each its customers and bills."""
     bodies: list[bytes] = []
     for name in names:
-        _tell(f"Starting {name} and seeding it with {customers:,} customers")
+        if name in OF_CUSTOMERS_ALONE and not plan.scenarios & OF_CUSTOMERS:
+            continue
+        _tell(f"Starting and seeding {name}")
         if name == "pgbench":
-            yield stack.enter_context(pgbench(bench, customers))
+            yield stack.enter_context(pgbench(bench, plan.customers))
             continue
         start = {"Owed": services.owed, "usual": services.usual, "tuned": services.tuned, "bare": services.bare}[name]
         service = stack.enter_context(start(bench))
         if name == "bare":
             seed_bare(service, bodies)
-        else:
-            bodies = seed(service, customers)
-        check(service)
+        elif plan.scenarios & OF_CUSTOMERS:
+            bodies = seed(service, plan.customers)
+        if service.scenarios & plan.scenarios & OF_BILLS:
+            seed_bills(service, plan.owners)
+        contract.check(service, plan.scenarios)
         yield service
+
+
+def _prepare(scenario: Scenario, running: list[Service], plan: Plan) -> None:
+    """Load the many bills among which those of one customer are listed."""
+    if scenario is not Scenario.BILLS_OF_CUSTOMER:
+        return
+    for service in running:
+        if scenario in service.scenarios:
+            _tell(f"Loading {plan.bills:,} bills into {service.name}")
+            many_bills.load(service, plan.bills)
+            contract.check_list(service)
 
 
 @contextmanager
@@ -84,14 +119,12 @@ def scratch(parent: Path) -> Iterator[Path]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _report(measured: Measurements, facts: dict[str, str], *, write: bool) -> None:
-    tables = list(report.grids(measured, CONNECTIONS, facts))
+def _report(measured: Measurements, group: Group, facts: dict[str, str], *, write: bool) -> None:
+    tables = list(report.grids(measured, group, CONNECTIONS, facts))
     report.show(console, tables)
-    for failure in measured.failures:
-        console.print(f"FAILED: {failure}", style="bold red")
     if write and not measured.failures:
         date = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")
-        report.write("bench", f"Measured on {date}.\n\n" + "\n\n".join(table.markdown() for table in tables))
+        report.write(MARKERS[group], f"Measured on {date}.\n\n" + "\n\n".join(table.markdown() for table in tables))
         _tell(f"Written to {report.PAGE}")
 
 

@@ -2,45 +2,74 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bench import sql
 from bench.load import Load, Sample, Scenario
 
 SETTLE_SECONDS = 20
 COUNT = """
-    SELECT (SELECT count(*) FROM customer), (SELECT count(*) FROM transfer), (SELECT count(*) FROM event),
-           (SELECT count(*) FROM answer), (SELECT coalesce(sum(amount), 0)::bigint FROM transfer),
-           (SELECT coalesce(sum({balance}), 0)::bigint FROM customer)
+    SELECT (SELECT count(*) FROM customer), (SELECT count(*) FROM account), (SELECT count(*) FROM bill),
+           (SELECT count(*) FROM transfer), (SELECT count(*) FROM event), (SELECT count(*) FROM answer),
+           (SELECT coalesce(sum(amount), 0)::bigint FROM transfer),
+           ((SELECT coalesce(sum({balance}), 0) FROM customer) + (SELECT coalesce(sum({balance}), 0) FROM account)
+             + (SELECT coalesce(sum({remaining}), 0) FROM bill))::bigint
 """
 
 
-@dataclass(frozen=True)
-class Books:
-    """How many rows there are of each kind, what the transfers add up to, and what the customers owe."""
+class Columns(NamedTuple):
+    """What of its tables tells what is owed: a customer's and an account's column, and a bill's."""
 
-    customers: int
-    transfers: int
-    events: int
-    answers: int
+    balance: str
+    remaining: str
+
+
+OF_PEERS = Columns("balance", "amount_due - amount_paid")
+OF_OWED = Columns("total", "total")
+
+
+class Rows(NamedTuple):
+    """How many rows there are of each kind, or how many one request adds."""
+
+    customers: int = 0
+    accounts: int = 0
+    bills: int = 0
+    transfers: int = 0
+    events: int = 0
+    answers: int = 0
+
+
+ADDED = {
+    Scenario.CREATE: Rows(customers=1, transfers=1, events=1, answers=1),
+    Scenario.UPDATE: Rows(transfers=1, events=1, answers=1),
+    Scenario.CREATE_BILL: Rows(bills=1, transfers=1, events=1, answers=1),
+    Scenario.COMPOSITE: Rows(customers=1, accounts=1, bills=1, transfers=3, events=3, answers=1),
+}
+
+
+class Books(NamedTuple):
+    """How many rows there are, what the transfers add up to, and what is owed."""
+
+    rows: Rows
     moved: int
     owed: int
 
     @classmethod
-    def of(cls, dsn: str, balance: str) -> "Books":
+    def of(cls, dsn: str, columns: Columns) -> "Books":
         """Read the books once they stand still: a request whose client has gone may still be under way."""
-        deadline, before = time.monotonic() + SETTLE_SECONDS, cls._now(dsn, balance)
+        deadline, before = time.monotonic() + SETTLE_SECONDS, cls._now(dsn, columns)
         while time.monotonic() < deadline:
             time.sleep(0.1)
-            found = cls._now(dsn, balance)
+            found = cls._now(dsn, columns)
             if found == before:
                 return found
             before = found
         raise SystemExit(f"{dsn} does not come to rest")
 
     @classmethod
-    def _now(cls, dsn: str, balance: str) -> "Books":
-        return cls(*sql.row(dsn, COUNT.format(balance=balance)))
+    def _now(cls, dsn: str, columns: Columns) -> "Books":
+        *rows, moved, owed = sql.row(dsn, COUNT.format(**columns._asdict()))
+        return cls(Rows(*rows), moved, owed)
 
 
 def faults(load: Load, sample: Sample, before: Books, after: Books) -> Iterator[str]:
@@ -48,14 +77,12 @@ def faults(load: Load, sample: Sample, before: Books, after: Books) -> Iterator[
 
     The load generator hangs up at the end with a request on each connection, so as many more may have been done.
     """
-    done = after.events - before.events
+    done = after.rows.answers - before.rows.answers
     if not sample.requests <= done <= sample.requests + load.connections:
         yield f"{sample.requests} were acknowledged, {done} are recorded"
-    created = done if load.scenario is Scenario.CREATE else 0
-    if after.customers - before.customers != created:
-        yield f"{after.customers - before.customers} customers were created instead of {created}"
-    if not done == after.transfers - before.transfers == after.answers - before.answers:
-        transfers, answers = after.transfers - before.transfers, after.answers - before.answers
-        yield f"{done} events stand beside {transfers} transfers and {answers} answers"
+    added = zip(Rows._fields, before.rows, after.rows, ADDED[load.scenario], strict=True)
+    for kind, was, now, each in added:
+        if now - was != done * each:
+            yield f"{now - was} {kind} were added instead of {done * each}"
     if after.moved != after.owed:
-        yield f"the transfers add up to {after.moved}, and the balances to {after.owed}"
+        yield f"the transfers add up to {after.moved}, and what is owed to {after.owed}"

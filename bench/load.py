@@ -6,36 +6,64 @@ import subprocess
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from bench import machine
 
-SCENARIOS = Path(__file__).with_name("scenarios")
+SCRIPTS = Path(__file__).with_name("scenarios")
 
 
 class Scenario(StrEnum):
-    """The five things that are measured, in the order in which they are: those that write come last."""
+    """What is measured, in the order in which it is: of customers and of bills, those that write come late."""
 
     RETRIEVE = "Retrieve by id"
     RETRIEVE_BY_REFERENCE = "Retrieve by reference"
     PAGE = "List page of 20"
     CREATE = "Create"
     UPDATE = "Update of one hot customer"
+    RETRIEVE_BILL = "Retrieve a bill by id"
+    CREATE_BILL = "Create a bill on an account"
+    COMPOSITE = "Create a customer, an account and a bill in one"
+    BILLS_OF_CUSTOMER = "List page of 20 bills of one customer"
 
     @property
     def writes(self) -> bool:
-        return self in (Scenario.CREATE, Scenario.UPDATE)
+        return self in (Scenario.CREATE, Scenario.UPDATE, Scenario.CREATE_BILL, Scenario.COMPOSITE)
+
+
+class Group(StrEnum):
+    """Scenarios that are measured and reported together."""
+
+    CUSTOMERS = "customers"
+    BILLS = "bills"
 
     @property
-    def script(self) -> Path:
-        return SCENARIOS / f"{LUA[self]}.lua"
+    def scenarios(self) -> frozenset[Scenario]:
+        return OF_CUSTOMERS if self is Group.CUSTOMERS else OF_BILLS
 
 
-LUA = {
-    Scenario.RETRIEVE: "retrieve",
-    Scenario.RETRIEVE_BY_REFERENCE: "retrieve",
-    Scenario.PAGE: "page",
-    Scenario.CREATE: "create",
-    Scenario.UPDATE: "update",
+OF_BILLS = frozenset({Scenario.RETRIEVE_BILL, Scenario.CREATE_BILL, Scenario.COMPOSITE, Scenario.BILLS_OF_CUSTOMER})
+OF_CUSTOMERS = frozenset(Scenario) - OF_BILLS
+
+
+class Script(NamedTuple):
+    """How wrk asks: a script in `scenarios/`, the file of names that it picks from, and what goes before the name."""
+
+    name: str
+    names: str = ""
+    path: str = ""
+
+
+SCRIPT_OF = {
+    Scenario.RETRIEVE: Script("retrieve", "ids", "/billing/customers/"),
+    Scenario.RETRIEVE_BY_REFERENCE: Script("retrieve", "references", "/billing/customers/"),
+    Scenario.PAGE: Script("page"),
+    Scenario.CREATE: Script("create"),
+    Scenario.UPDATE: Script("update", "ids"),
+    Scenario.RETRIEVE_BILL: Script("retrieve", "bills", "/billing/bills/"),
+    Scenario.CREATE_BILL: Script("create_bill", "accounts"),
+    Scenario.COMPOSITE: Script("composite"),
+    Scenario.BILLS_OF_CUSTOMER: Script("retrieve", "owners", "/billing/bills?limit=20&customer="),
 }
 
 
@@ -70,19 +98,26 @@ class Sample:
         return self.requests / self.seconds
 
 
-def over_http(load: Load, url: str, environment: dict[str, str], cores: frozenset[int]) -> Sample:
-    """Drive a service with wrk: one thread, on the load generator's core."""
+def over_http(load: Load, url: str, key: str, names: Path, cores: frozenset[int]) -> Sample:
+    """Drive a service with wrk: one thread, on the load generator's core.
+
+    Args:
+        names: The directory of the files that scripts pick names from.
+    """
     command = [machine.wrk(), "-t1", f"-c{load.connections}", f"-d{load.seconds:g}s", "--timeout", "20s"]
+    script = SCRIPT_OF[load.scenario]
     told = {
-        "BENCH_SCENARIOS": str(SCENARIOS),
+        "BENCH_SCRIPTS": str(SCRIPTS),
+        "BENCH_KEY": key,
         "BENCH_RUN": f"run_{load.run}",
         "BENCH_FIRST_BALANCE": str(load.run * 1_000_000),
         "BENCH_RATE": str(load.rate),
-        **environment,
+        "BENCH_NAMES": str(names / script.names),
+        "BENCH_PATH": script.path,
     }
     with machine.pinned(cores):
         answer = subprocess.run(
-            [*command, "-s", load.scenario.script, url],
+            [*command, "-s", SCRIPTS / f"{script.name}.lua", url],
             env={**os.environ, **told},
             check=True,
             capture_output=True,

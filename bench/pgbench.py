@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import machine, sql
-from bench.load import LUA, Load, Sample, Scenario
+from bench.books import OF_PEERS, Columns
+from bench.load import OF_CUSTOMERS, SCRIPT_OF, Load, Sample, Scenario
 from bench.machine import Cores
 from bench.services import PEERS, Bench, made, postmaster
 from owed.database.embedded import running
 
 STATEMENTS = Path(__file__).with_name("statements")
-FILES = {**LUA, Scenario.RETRIEVE_BY_REFERENCE: "retrieve_by_reference"}
+FILES = {scenario: SCRIPT_OF[scenario].name for scenario in OF_CUSTOMERS}
+FILES[Scenario.RETRIEVE_BY_REFERENCE] = "retrieve_by_reference"
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class Pgbench:
     directory: Path
     cores: Cores
     name: str = "pgbench"
-    scenarios: frozenset[Scenario] = frozenset(Scenario)
-    balance: str = "balance"
+    scenarios: frozenset[Scenario] = OF_CUSTOMERS
+    columns: Columns = OF_PEERS
 
     def measure(self, load: Load) -> Sample:
         """Run a scenario's statement, prepared, and read the time of every transaction from the log."""

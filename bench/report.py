@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.load import Scenario
+from bench.load import Group, Scenario
 from bench.rounds import MOST, Measurements
 from bench.targets import TIMES, verdicts
 
@@ -50,14 +50,15 @@ class Grid:
         return table
 
 
-def grids(measured: Measurements, connections: Sequence[int], facts: Mapping[str, str]) -> Iterator[Grid]:
-    """Yield every table of a run."""
+def grids(measured: Measurements, group: Group, connections: Sequence[int], facts: Mapping[str, str]) -> Iterator[Grid]:
+    """Yield every table of a group of scenarios."""
     kept = {True: "met", False: "**not met**"}
-    rows = [(each.promise, each.measured, kept[each.met]) for each in verdicts(measured)]
+    rows = [(each.promise, each.measured, kept[each.met]) for each in verdicts(measured, group)]
     yield Grid("Promises", ("Promise", "Measured", ""), rows, "left")
-    for scenario in Scenario:
+    for scenario in filter(group.scenarios.__contains__, Scenario):
         yield _scenario(measured, scenario, connections)
-    yield Grid("Retrieve by id at half of each one's maximum", ("", "req/s", "p50 ms", "p99 ms"), _halves(measured))
+    if group is Group.CUSTOMERS:
+        yield Grid("Retrieve by id at half of each one's maximum", ("", "req/s", "p50 ms", "p99 ms"), _halves(measured))
     memory = [(TITLES[name], f"{size / 1e6:.0f}") for name, size in measured.resident.items()]
     yield Grid("Memory of the worker after all of it", ("", "MB resident"), memory)
     yield Grid("Machine and settings", ("", ""), list(facts.items()), "left")
@@ -104,9 +105,15 @@ def show(console: Console, tables: Sequence[Grid]) -> None:
 
 def write(marker: str, text: str, page: Path = PAGE) -> None:
     """Put the text between the page's two markers of that name, and leave the rest of the page alone."""
+    before, after = around(marker, page)
+    page.write_text(f"{before}\n\n{text}\n\n{after}")
+
+
+def around(marker: str, page: Path = PAGE) -> tuple[str, str]:
+    """Return the page up to the first of its two markers of that name, and from the second; leave if it has none."""
     begin, end = f"<!-- {marker}: begin -->", f"<!-- {marker}: end -->"
     before, found, rest = page.read_text().partition(begin)
     _, closed, after = rest.partition(end)
     if not found or not closed:
         raise SystemExit(f"{page} has no {begin} … {end}")
-    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
+    return before + begin, end + after

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
-from bench.books import Books, faults
+from bench.books import Books, Columns, faults
 from bench.load import Load, Sample, Scenario
 
 CONNECTIONS = (1, 16, 64)
 MOST = max(CONNECTIONS)
 WARM_UP_SECONDS = 1.0
+BILLS_EACH = 500
+"""How many bills a customer has where they are listed."""
 
 
 class Contender(Protocol):
@@ -24,7 +26,7 @@ class Contender(Protocol):
     @property
     def dsn(self) -> str: ...
     @property
-    def balance(self) -> str: ...
+    def columns(self) -> Columns: ...
     def measure(self, load: Load) -> Sample: ...
 
 
@@ -35,7 +37,14 @@ class Plan:
     rounds: int
     seconds: float
     customers: int
+    bills: int
+    scenarios: frozenset[Scenario]
     connections: Sequence[int] = CONNECTIONS
+
+    @property
+    def owners(self) -> int:
+        """How many customers have an account and a bill at the start, and share the many bills."""
+        return max(1, self.bills // BILLS_EACH)
 
 
 @dataclass(frozen=True)
@@ -73,10 +82,17 @@ def _median(samples: Sequence[Sample]) -> Median:
     return Median(*(statistics.median(getattr(sample, name) for sample in samples) for name in measures))
 
 
-def measure(contenders: Sequence[Contender], plan: Plan, tell: Callable[[str], None]) -> Measurements:
-    """Put every contender under every load of the plan, in turns."""
+def measure(
+    contenders: Sequence[Contender], plan: Plan, prepare: Callable[[Scenario], None], tell: Callable[[str], None]
+) -> Measurements:
+    """Put every contender under every load of the plan, in turns.
+
+    Args:
+        prepare: Is called before each scenario.
+    """
     measured, runs = Measurements(), count(1)
-    for scenario in Scenario:
+    for scenario in filter(plan.scenarios.__contains__, Scenario):
+        prepare(scenario)
         able = [contender for contender in contenders if scenario in contender.scenarios]
         for contender in able:
             _one(measured, contender, Load(scenario, MOST, WARM_UP_SECONDS, next(runs)))
@@ -107,7 +123,7 @@ def _pace(measured: Measurements, contenders: Sequence[Contender], plan: Plan, r
 
 def _one(measured: Measurements, contender: Contender, load: Load) -> Sample:
     """Measure once, and note every answer that was not a success and every write that the database does not show."""
-    before = Books.of(contender.dsn, contender.balance) if load.scenario.writes else None
+    before = Books.of(contender.dsn, contender.columns) if load.scenario.writes else None
     sample = contender.measure(load)
     wrong = []
     if sample.refused or sample.broken:
@@ -115,7 +131,7 @@ def _one(measured: Measurements, contender: Contender, load: Load) -> Sample:
     if load.rate and sample.rate < 0.95 * load.rate:
         wrong.append(f"{load.rate} requests/s were wanted, {sample.rate:.0f} were done")
     if before:
-        wrong += faults(load, sample, before, Books.of(contender.dsn, contender.balance))
+        wrong += faults(load, sample, before, Books.of(contender.dsn, contender.columns))
     at = f"{contender.name}, {load.scenario}, {load.connections} connections"
     measured.failures += [f"{at}: {each}" for each in wrong]
     return sample

@@ -20,7 +20,7 @@ from bench import machine, population, report, services, sql
 from bench.client import Client
 from bench.load import Load, Sample, Scenario
 from bench.machine import Cores
-from bench.population import FIRST, NUMBER, Kind, born, template
+from bench.population import FIRST, Kind, born, reference, template
 from bench.report import Grid
 from bench.services import Bench, Service
 from bench.targets import TIMES
@@ -99,7 +99,7 @@ def _tenant(owed: Service) -> int:
 
 def _load(owed: Service, count: int) -> None:
     _tell(f"Loading up to {count:,} customers")
-    population.load(owed.dsn, _tenant(owed), count, _tell)
+    population.load(owed, _tenant(owed), count, _tell)
 
 
 class Pages:
@@ -210,11 +210,10 @@ def _filters(owed: Service) -> Iterator[tuple[str, ...]]:
 
 def _values() -> Iterator[tuple[str, dict[str, str], dict[str, str], dict[str, str]]]:
     """Yield each filter's name, and its values on half of the customers, on ten, on none."""
-    half, ten = template(0, Kind.HALF), template(0, Kind.TEN)
-    one = template(0, Kind.OWN).external_reference.replace(str(NUMBER), str(FIRST + MIDDLE // 3))
+    half, ten, one = template(Kind.HALF), template(Kind.TEN), reference(FIRST + MIDDLE // 3)
     yield "`external_reference` (on one)", {}, {"external_reference": one}, {"external_reference": "nobody"}
-    yield "`email`", {"email": str(half.email)}, {"email": str(ten.email)}, {"email": "nobody@example.com"}
-    yield "`phone`", {"phone": str(half.phone)}, {"phone": str(ten.phone)}, {"phone": "+27333333333"}
+    yield "`email`", {"email": half["email"]}, {"email": ten["email"]}, {"email": "nobody@example.com"}
+    yield "`phone`", {"phone": half["phone"]}, {"phone": ten["phone"]}, {"phone": "+27333333333"}
     yield "`currency`", {"currency": "ZAR"}, {"currency": "BWP"}, {"currency": "CHF"}
     yield "`metadata[plan]`", {"metadata[plan]": "half"}, {"metadata[plan]": "ten"}, {"metadata[plan]": "none"}
     yield "`q`, one word", {"q": "halfword"}, {"q": "tenword"}, {"q": "noword"}

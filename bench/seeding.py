@@ -1,44 +1,76 @@
-"""The customers that stand before anything is measured: the same in every contender, made through its own API."""
+"""What stands before anything is measured: the same in every contender, made through its own API."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
+from typing import Any
 
 from bench import sql
 from bench.client import Client
 from bench.services import Service
 
 THREADS = 8
+RULES = {"min_amount": 100, "max_amount": 1_000_000, "underpayment_allowed": True, "overpayment_allowed": False}
+
+Members = dict[str, Any]
 
 
-def customer(number: int) -> dict[str, object]:
+def customer(number: int) -> Members:
     """Give the customer of the source page, told apart by a number."""
+    return _customer(f"seed_{number:08d}", number)
+
+
+def bill(number: int) -> Members:
+    """Give a bill of a new customer with a new account, all of the same reference."""
+    reference = f"owner_{number:08d}"
+    account = {
+        "external_reference": reference,
+        "customer": _customer(reference, number),
+        "name": "Electricity",
+        "currency": "ZAR",
+        "balance": 1500,
+        "payment_rules": RULES,
+        "metadata": {"meter": "A-17"},
+    }
     return {
-        "external_reference": f"seed_{number:08d}",
+        "external_reference": reference,
+        "account": account,
+        "currency": "ZAR",
+        "amount_due": 25_000,
+        "bill_date": "2026-01-01",
+        "due_date": "2026-01-31",
+        "payment_rules": RULES,
+        "metadata": {"period": "2026-01"},
+    }
+
+
+def _customer(reference: str, number: int) -> Members:
+    return {
+        "external_reference": reference,
         "name": "John Doe",
         "email": f"john.doe.{number}@example.com",
         "phone": f"+27{number:09d}",
         "currency": "ZAR",
         "balance": 2000,
-        "payment_rules": {
-            "min_amount": 100,
-            "max_amount": 1_000_000,
-            "underpayment_allowed": True,
-            "overpayment_allowed": False,
-        },
+        "payment_rules": RULES,
         "metadata": {"customer_type": "premium", "registration_source": "website"},
     }
 
 
 def seed(service: Service, count: int) -> list[bytes]:
     """Create `count` customers, note their ids and references, and return the bodies that the service answered with."""
-    parts = [range(first, count + 1, THREADS) for first in range(1, THREADS + 1)]
-    with ThreadPoolExecutor(THREADS) as threads:
-        bodies = list(chain.from_iterable(threads.map(lambda numbers: _create(service, numbers), parts)))
-    _note(service, bodies)
+    bodies = _create_all(service, "/billing/customers", customer, count)
+    _note(service, bodies, ids="id", references="external_reference")
     sql.execute(service.dsn, "VACUUM ANALYZE")
     return bodies
+
+
+def seed_bills(service: Service, count: int) -> None:
+    """Create `count` customers with an account and a bill each, and note their ids."""
+    bodies = _create_all(service, "/billing/bills", bill, count)
+    _note(service, bodies, bills="id", accounts="account_id", owners="customer_id")
+    sql.execute(service.dsn, "VACUUM ANALYZE")
 
 
 def seed_bare(service: Service, bodies: list[bytes]) -> None:
@@ -46,23 +78,29 @@ def seed_bare(service: Service, bodies: list[bytes]) -> None:
     found = [json.loads(body) for body in bodies]
     rows = [(each["id"], each["external_reference"], body) for each, body in zip(found, bodies, strict=True)]
     sql.copy(service.dsn, "customer", ("id", "external_reference", "body"), rows)
-    _note(service, bodies)
+    _note(service, bodies, ids="id", references="external_reference")
     sql.execute(service.dsn, "VACUUM ANALYZE")
 
 
-def _create(service: Service, numbers: Iterable[int]) -> list[bytes]:
+def _create_all(service: Service, path: str, made: Callable[[int], Members], count: int) -> list[bytes]:
+    parts = [range(first, count + 1, THREADS) for first in range(1, THREADS + 1)]
+    with ThreadPoolExecutor(THREADS) as threads:
+        return list(chain.from_iterable(threads.map(lambda numbers: _create(service, path, map(made, numbers)), parts)))
+
+
+def _create(service: Service, path: str, each: Iterable[Members]) -> list[bytes]:
     client, bodies = Client(service.url, service.key), []
-    for number in numbers:
-        members = customer(number)
+    for members in each:
         key = str(members["external_reference"])
-        answer = client.send("POST", "/billing/customers", members, Idempotency_Key=key)
+        answer = client.send("POST", path, members, Idempotency_Key=key)
         if answer.status != 201:
-            raise SystemExit(f"{service.name} refuses a customer: {answer.status} {answer.body.decode()}")
+            raise SystemExit(f"{service.name} refuses {members}: {answer.status} {answer.body.decode()}")
         bodies.append(answer.body)
     return bodies
 
 
-def _note(service: Service, bodies: list[bytes]) -> None:
+def _note(service: Service, bodies: list[bytes], **files: str) -> None:
+    """Write files of one line for each body: the member that stands beside the file's name."""
     found = [json.loads(body) for body in bodies]
-    (service.directory / "ids").write_text("".join(f"{each['id']}\n" for each in found))
-    (service.directory / "references").write_text("".join(f"{each['external_reference']}\n" for each in found))
+    for name, member in files.items():
+        (service.directory / name).write_text("".join(f"{each[member]}\n" for each in found))

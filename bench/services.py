@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from bench import machine, sql
+from bench.books import OF_OWED, OF_PEERS, Columns
 from bench.load import Load, Sample, Scenario, over_http
 from bench.machine import Cores
 from owed.database.embedded import running
@@ -52,22 +53,14 @@ class Service:
     directory: Path
     cores: Cores
     scenarios: frozenset[Scenario] = frozenset(Scenario)
-    balance: str = "balance"
-    """The customer table's column that holds what is owed."""
+    columns: Columns = OF_PEERS
 
     def measure(self, load: Load) -> Sample:
         """Drive the service, and tell how busy its process was meanwhile."""
-        names = "references" if load.scenario is Scenario.RETRIEVE_BY_REFERENCE else "ids"
-        environment = {"BENCH_KEY": self.key, "BENCH_NAMES": str(self.directory / names), "BENCH_HOT": self.hot}
         before = _cpu_seconds(self.process)
-        sample = over_http(load, self.url, environment, self.cores.load)
+        sample = over_http(load, self.url, self.key, self.directory, self.cores.load)
         busy = (_cpu_seconds(self.process) - before) / sample.seconds
         return Sample(sample.requests, sample.seconds, sample.p50, sample.p99, sample.refused, sample.broken, busy)
-
-    @property
-    def hot(self) -> str:
-        """The id of the customer whose balance changes all the time."""
-        return (self.directory / "ids").read_text().partition("\n")[0]
 
     @property
     def resident(self) -> int:
@@ -86,9 +79,7 @@ def owed(bench: Bench) -> Iterator[Service]:
         _wait(f"{url}/ready", process, home / "service.log")
         key = _key_of_owed([*command, "merchants", "create", "Bench", "--data-dir", str(home), "--json"], home)
         machine.pin_tree(postmaster(dsn), bench.cores.database)
-        yield Service(
-            "Owed", url, key, dsn, process, home, bench.cores, balance="total"
-        )
+        yield Service("Owed", url, key, dsn, process, home, bench.cores, columns=OF_OWED)
 
 
 def _key_of_owed(create: list[str], home: Path) -> str:
@@ -162,9 +153,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _process(
-    command: list[str], environment: Mapping[str, str], log: Path, cores: Cores
-) -> Iterator[psutil.Process]:
+def _process(command: list[str], environment: Mapping[str, str], log: Path, cores: Cores) -> Iterator[psutil.Process]:
     """Run a server on its core until the block ends."""
     with log.open("wb") as output, machine.pinned(cores.server):
         server = subprocess.Popen(
@@ -190,7 +179,7 @@ def _wait(url: str, process: psutil.Process, log: Path) -> None:
                     continue
             return
         time.sleep(0.1)
-    raise SystemExit(f"{' '.join(process.cmdline())} did not start:\n{log.read_text()[-2000:]}")
+    raise SystemExit(f"{log.parent.name} did not start:\n{log.read_text()[-2000:]}")
 
 
 def postmaster(dsn: str) -> psutil.Process:

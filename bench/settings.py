@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from bench import machine, sql
+from bench.load import OF_BILLS, OF_CUSTOMERS
 from bench.rounds import Contender, Plan
 from bench.services import Bench
 
@@ -29,8 +30,17 @@ def of(bench: Bench, contenders: Sequence[Contender], plan: Plan) -> dict[str, s
         "Owed": f"{machine.owed_version()}; {machine.versions(sys.executable)}",
         "Peers": f"{machine.versions(bench.peer_python)}; uvicorn with uvloop and httptools, no access log",
         "Load": f"{machine.wrk_version()}, one thread; {plan.rounds} rounds in turns of {plan.seconds:g} s; "
-        f"{plan.customers:,} customers at the start; one worker everywhere",
+        f"{_population(plan)}; one worker everywhere",
     }
+
+
+def _population(plan: Plan) -> str:
+    parts = []
+    if plan.scenarios & OF_CUSTOMERS:
+        parts.append(f"{plan.customers:,} customers at the start")
+    if plan.scenarios & OF_BILLS:
+        parts.append(f"{plan.owners:,} customers with an account and a bill, {plan.bills:,} bills more before the list")
+    return "; ".join(parts)
 
 
 def _assert_fair(contenders: Sequence[Contender]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.load import Scenario
+from bench.load import Group, Scenario
 from bench.rounds import MOST, Measurements
 
 TIMES = " \N{MULTIPLICATION SIGN}"
@@ -16,6 +16,9 @@ AT_LEAST = (  # at 64 connections, as a multiple of the peer's throughput: the l
     (Scenario.CREATE, "tuned", 2, None),
     (Scenario.UPDATE, "usual", 20, None),
     (Scenario.UPDATE, "tuned", 2, None),
+    (Scenario.RETRIEVE_BILL, "usual", 14, None),
+    (Scenario.CREATE_BILL, "usual", 10, None),
+    (Scenario.COMPOSITE, "usual", 8, None),
 )
 NO_SLOWER = (Scenario.RETRIEVE, Scenario.CREATE)  # than the tuned stack, at one connection
 UPDATE_WITHIN = 2.0  # milliseconds, at one connection
@@ -32,10 +35,18 @@ class Verdict:
     met: bool
 
 
-def verdicts(measured: Measurements) -> Iterator[Verdict]:
-    """Yield a verdict for every promise that the run can tell about."""
-    yield from _ratios(measured)
-    yield from _alone(measured)
+def verdicts(measured: Measurements, group: Group) -> Iterator[Verdict]:
+    """Yield a verdict for every promise of a group that the run can tell about."""
+    yield from _ratios(measured, group)
+    if group is Group.CUSTOMERS:
+        yield from _alone(measured)
+        yield from _at_half_load(measured)
+    if resident := measured.resident.get("Owed"):
+        megabytes = resident / 1e6
+        yield Verdict(f"At most {MEGABYTES} MB resident a worker", f"{megabytes:.0f} MB", megabytes <= MEGABYTES)
+
+
+def _at_half_load(measured: Measurements) -> Iterator[Verdict]:
     if half := measured.at_half_load("Owed"):
         rate, median = half
         yield Verdict(
@@ -43,13 +54,12 @@ def verdicts(measured: Measurements) -> Iterator[Verdict]:
             f"{median.p99:.2f} ms at {rate:,}/s",
             median.p99 < HALF_LOAD_P99,
         )
-    if resident := measured.resident.get("Owed"):
-        megabytes = resident / 1e6
-        yield Verdict(f"At most {MEGABYTES} MB resident a worker", f"{megabytes:.0f} MB", megabytes <= MEGABYTES)
 
 
-def _ratios(measured: Measurements) -> Iterator[Verdict]:
+def _ratios(measured: Measurements, group: Group) -> Iterator[Verdict]:
     for scenario, peer, least, goal in AT_LEAST:
+        if scenario not in group.scenarios:
+            continue
         ours, theirs = measured.median("Owed", scenario, MOST), measured.median(peer, scenario, MOST)
         if ours and theirs:
             ratio = ours.rate / theirs.rate

@@ -1,1 +1,1 @@
-"""Services that Owed is measured against: the same routes, checks, idempotency and durability, each in about a page."""
+"""Services that Owed is measured against: the same routes, checks, idempotency and durability."""

@@ -1,10 +1,10 @@
-"""What the two FastAPI peers share: the contract's customer as pydantic checks it, problems, ids and cursors.
+"""What the two FastAPI peers answer with: problems, ids, `ETag`s and cursors. What they take is in `bodies`.
 
 They differ only in how they reach the database. Left out, in their favour: the merge-patch media type, duplicate
-members, nesting depth, `Owed-Actor`, the hash chain of the ledger, rate limits, metrics and logs.
+members, nesting depth, `Owed-Actor`, a merchant's settings, the hash chain of the ledger, rate limits, metrics, logs.
 """
 
-# ruff: noqa: FBT001, FBT002, S105  (it reads as people write such services)
+# ruff: noqa: FBT001, FBT002  (it reads as people write such services)
 
 import base64
 import hashlib
@@ -13,93 +13,19 @@ import secrets
 import time
 from datetime import datetime
 from email.utils import format_datetime
-from typing import Annotated, Any, Self
+from typing import Any
 
-import iso4217
 import msgspec
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-CURRENCIES = frozenset(currency.code for currency in iso4217.Currency)
+from bench.peers.bodies import NAMED, NEW
+
 CURSOR_SECRET = secrets.token_bytes(32)
-LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-EMAIL = rf"^[A-Za-z0-9.!#$%&'*+/=?^_{{}}~`|-]{{1,64}}@{LABEL}(?:\.{LABEL})+$"
-TOKEN = r"^[A-Za-z0-9_-]+$"
-
-
-def active_currency(code: str) -> str:
-    if code not in CURRENCIES:
-        raise ValueError("is not an active ISO 4217 code")
-    return code
-
-
-def unreserved(reference: str) -> str:
-    if reference.startswith("bcus_"):
-        raise ValueError("may not begin with bcus_")
-    return reference
-
-
-Amount = Annotated[int, Field(ge=1, le=999_999_999_999)]
-Balance = Annotated[int, Field(ge=-(2**53) + 1, le=2**53 - 1)]
-Currency = Annotated[str, AfterValidator(active_currency)]
-Text = Annotated[str, Field(max_length=255, pattern=r"^[^\x00]*$")]
-Email = Annotated[str, Field(max_length=255, pattern=EMAIL)]
-Phone = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{1,14}$")]
-Reference = Annotated[str, Field(min_length=1, max_length=255, pattern=TOKEN), AfterValidator(unreserved)]
-MetadataKey = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^\x00]*$")]
-MetadataValue = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
-Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=20)]
-
-
-class Checked(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class PaymentRules(Checked):
-    min_amount: Amount
-    max_amount: Amount
-    underpayment_allowed: bool
-    overpayment_allowed: bool
-
-    @model_validator(mode="after")
-    def in_order(self) -> Self:
-        if self.min_amount > self.max_amount:
-            raise ValueError("min_amount is above max_amount")
-        return self
-
-
-DEFAULT_RULES = PaymentRules(
-    min_amount=1, max_amount=99_999_999, underpayment_allowed=True, overpayment_allowed=False
-)
-
-
-class Change(Checked):
-    name: Text | None = None
-    email: Email | None = None
-    phone: Phone | None = None
-    currency: Currency | None = None
-    balance: Balance | None = None
-    payment_rules: PaymentRules | None = None
-    metadata: Metadata | None = None
-
-
-class CustomerUpdate(Change):
-    id: str | None = None
-    external_reference: str | None = None
-
-
-class CustomerCreate(Change):
-    external_reference: Reference
-
-    @model_validator(mode="after")
-    def balance_has_currency(self) -> Self:
-        if self.balance is not None and self.currency is None:
-            raise ValueError("balance needs a currency")
-        return self
 
 
 class Problem(Exception):
@@ -139,12 +65,19 @@ def conflict(pointer: str, detail: str) -> Problem:
     return Problem(409, "conflict", detail, [{"pointer": pointer, "detail": detail}])
 
 
-def not_found() -> Problem:
-    return Problem(404, "not_found", "There is no such customer")
+def duplicate(pointer: str) -> Problem:
+    """Refuse a reference that stands already; the pointer ends with the member that gives it."""
+    return conflict(pointer, "There is one with this reference")
+
+
+def not_found(pointer: str = "") -> Problem:
+    """Say that there is no such object: the one of the path, or the one that a member names."""
+    detail = "There is no such object"
+    return Problem(404, "not_found", detail, [{"pointer": pointer, "detail": detail}] if pointer else None)
 
 
 def stale() -> Problem:
-    return Problem(412, "precondition_failed", "The customer has changed")
+    return Problem(412, "precondition_failed", "The object has changed")
 
 
 def invalid(pointer: str, detail: str) -> Problem:
@@ -222,11 +155,12 @@ async def on_problem(request: Request, problem: Problem) -> Response:
     return response
 
 
+def pointer(path: tuple[str | int, ...]) -> str:
+    return "".join(f"/{part}" for part in path if part not in (NAMED, NEW))
+
+
 async def on_invalid(request: Request, failure: RequestValidationError) -> Response:
-    faults = [
-        {"pointer": "/" + "/".join(str(part) for part in fault["loc"][1:]), "detail": fault["msg"]}
-        for fault in failure.errors()
-    ]
+    faults = [{"pointer": pointer(fault["loc"][1:]), "detail": fault["msg"]} for fault in failure.errors()]
     return await on_problem(request, Problem(400, "invalid_request", "The request is not valid", faults))
 
 

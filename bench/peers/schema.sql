@@ -36,9 +36,69 @@ CREATE INDEX customer_by_currency ON customer (tenant_id, currency, id);
 CREATE INDEX customer_by_metadata ON customer USING gin (metadata jsonb_path_ops);
 CREATE INDEX customer_by_words ON customer USING gin (words);
 
+CREATE TABLE account (
+    tenant_id           integer NOT NULL,
+    id                  text COLLATE "C" NOT NULL,
+    external_reference  text COLLATE "C" NOT NULL,
+    customer_id         text COLLATE "C" NOT NULL,
+    name                text,
+    currency            text COLLATE "C",
+    balance             bigint,
+    payment_rules       jsonb NOT NULL,
+    metadata            jsonb NOT NULL,
+    version             bigint NOT NULL,
+    created_at          timestamptz NOT NULL,
+    updated_at          timestamptz NOT NULL,
+    words               tsvector NOT NULL GENERATED ALWAYS AS (to_tsvector('simple',
+                            coalesce(name, '') || ' ' || external_reference)) STORED,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, external_reference),
+    FOREIGN KEY (tenant_id, customer_id) REFERENCES customer
+);
+
+CREATE INDEX account_by_customer ON account (tenant_id, customer_id, id);
+CREATE INDEX account_by_currency ON account (tenant_id, currency, id);
+CREATE INDEX account_by_metadata ON account USING gin (metadata jsonb_path_ops);
+CREATE INDEX account_by_words ON account USING gin (words);
+
+CREATE TABLE bill (
+    tenant_id           integer NOT NULL,
+    id                  text COLLATE "C" NOT NULL,
+    external_reference  text COLLATE "C" NOT NULL,
+    customer_id         text COLLATE "C" NOT NULL,
+    account_id          text COLLATE "C",
+    status              text COLLATE "C" NOT NULL,
+    currency            text COLLATE "C" NOT NULL,
+    amount_due          bigint NOT NULL,
+    amount_paid         bigint NOT NULL,
+    bill_date           date NOT NULL,
+    due_date            date,
+    payment_rules       jsonb NOT NULL,
+    metadata            jsonb NOT NULL,
+    version             bigint NOT NULL,
+    created_at          timestamptz NOT NULL,
+    updated_at          timestamptz NOT NULL,
+    words               tsvector NOT NULL GENERATED ALWAYS AS (to_tsvector('simple', external_reference)) STORED,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, external_reference),
+    FOREIGN KEY (tenant_id, customer_id) REFERENCES customer,
+    FOREIGN KEY (tenant_id, account_id) REFERENCES account
+);
+
+CREATE INDEX bill_by_customer ON bill (tenant_id, customer_id, id);
+CREATE INDEX bill_by_account ON bill (tenant_id, account_id, id);
+CREATE INDEX bill_by_currency ON bill (tenant_id, currency, id);
+CREATE INDEX bill_by_status ON bill (tenant_id, status, id);
+CREATE INDEX bill_by_due_date ON bill (tenant_id, due_date, id);
+CREATE INDEX bill_by_metadata ON bill USING gin (metadata jsonb_path_ops);
+CREATE INDEX bill_by_words ON bill USING gin (words);
+
+-- What a customer owes: on the balance itself, or on an account or a bill that is the customer's.
 CREATE TABLE transfer (
     tenant_id    integer NOT NULL,
     customer_id  text COLLATE "C" NOT NULL,
+    account_id   text COLLATE "C",
+    bill_id      text COLLATE "C",
     id           text COLLATE "C" NOT NULL,
     amount       bigint NOT NULL,
     currency     text NOT NULL,
@@ -49,13 +109,15 @@ CREATE TABLE transfer (
     key_id       text NOT NULL,
     recorded_at  timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, customer_id, id),
-    FOREIGN KEY (tenant_id, customer_id) REFERENCES customer
+    FOREIGN KEY (tenant_id, customer_id) REFERENCES customer,
+    FOREIGN KEY (tenant_id, account_id) REFERENCES account,
+    FOREIGN KEY (tenant_id, bill_id) REFERENCES bill
 );
 
 CREATE TABLE event (
     tenant_id    integer NOT NULL,
     id           text COLLATE "C" NOT NULL,
-    customer_id  text COLLATE "C" NOT NULL,
+    object_id    text COLLATE "C" NOT NULL,
     type         text NOT NULL,
     body         text NOT NULL,
     recorded_at  timestamptz NOT NULL,

@@ -1,6 +1,6 @@
 -- POST a customer with a reference and an Idempotency-Key that were never used before: BENCH_RUN names this run.
 
-dofile(os.getenv("BENCH_SCENARIOS") .. "/common.lua")
+dofile(os.getenv("BENCH_SCRIPTS") .. "/common.lua")
 
 local run, number = os.getenv("BENCH_RUN"), 0
 

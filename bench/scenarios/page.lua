@@ -1,6 +1,6 @@
 -- GET the newest twenty customers.
 
-dofile(os.getenv("BENCH_SCENARIOS") .. "/common.lua")
+dofile(os.getenv("BENCH_SCRIPTS") .. "/common.lua")
 
 local asked
 

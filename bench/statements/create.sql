@@ -21,7 +21,7 @@ WITH created AS (
     SELECT 1, id, 'tra_' || :number::text, balance, currency, balance, 'receivable', 'opening', 'opening', 'key_1', now()
       FROM shown
 ), told AS (
-    INSERT INTO event (tenant_id, id, customer_id, type, body, recorded_at)
+    INSERT INTO event (tenant_id, id, object_id, type, body, recorded_at)
     SELECT 1, 'evt_' || :number::text, id, 'customer.created', body, now() FROM shown
 ), kept AS (
     INSERT INTO answer (tenant_id, key, fingerprint, status, location, etag, body, recorded_at)

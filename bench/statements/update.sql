@@ -19,7 +19,7 @@ WITH updated AS (
            'balance_set', 'key_1', updated_at
       FROM shown
 ), told AS (
-    INSERT INTO event (tenant_id, id, customer_id, type, body, recorded_at)
+    INSERT INTO event (tenant_id, id, object_id, type, body, recorded_at)
     SELECT 1, 'evt_' || :number::text, id, 'customer.updated', body, updated_at FROM shown
 ), kept AS (
     INSERT INTO answer (tenant_id, key, fingerprint, status, etag, body, recorded_at)

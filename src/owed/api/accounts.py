@@ -3,7 +3,7 @@
 from owed.api import customers
 from owed.api.fields import Field, Object, Text
 from owed.api.filters import Filters
-from owed.api.forms import METADATA, MONEY, PAYMENT_RULES, Parent, balance, fixed, ours, reference
+from owed.api.forms import METADATA, MONEY, PAYMENT_RULES, Parent, balance, fixed, ours, reference, settled
 from owed.api.lists import Listing
 from owed.api.resource import Resource
 from owed.core.accounts import AccountMembers
@@ -37,7 +37,11 @@ CREATE = Object(
     required=("external_reference",),
 )
 
-UPDATE = Object({**fixed("id", "external_reference", "customer_id"), **MEMBERS}, dict, "The members to change.")
+UPDATE = Object(
+    {**fixed("id", "external_reference", "customer_id"), **settled("customer"), **MEMBERS},
+    dict,
+    "The members to change.",
+)
 
 ACCOUNTS = Resource(AccountMembers, CREATE, UPDATE, clearable=frozenset({"name", "payment_rules"}))
 

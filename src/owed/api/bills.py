@@ -6,7 +6,7 @@ from owed.api import accounts
 from owed.api.commands import carry_out, read_form
 from owed.api.fields import Choice, Date, Field, Integer, Object
 from owed.api.filters import Filters
-from owed.api.forms import METADATA, PAYMENT_RULES, Parent, currency, fixed, ours, read_members, reference
+from owed.api.forms import METADATA, PAYMENT_RULES, Parent, currency, fixed, ours, read_members, reference, settled
 from owed.api.lists import Listing
 from owed.api.messages import Request, Response
 from owed.api.resource import Resource, update
@@ -51,6 +51,7 @@ UPDATE = Object(
     {
         **fixed("id", "external_reference", "customer_id", "account_id", "status", "bill_date"),
         **fixed("amount_due", "amount_remaining", json_type="integer"),
+        **settled("customer", "account"),
         "currency": CURRENCY,
         "amount_paid": Integer(
             0, MAX_AMOUNT, "All that has been paid, here and elsewhere; a new value replaces the old one.", 2000

@@ -61,15 +61,20 @@ class Anything:
         return value
 
 
-class OursToGive:
-    """A member that a client may only send as null, as one does that sends back every member that it knows."""
+class OnlyNull:
+    """A member that a client may only send as null, as one does that sends every member that it knows.
 
-    def __init__(self, schema: Schema) -> None:
-        self.schema = schema
+    Args:
+        detail: Why it may not be given.
+    """
+
+    def __init__(self, detail: str) -> None:
+        self.schema: Schema = {"type": "null", "description": detail}
+        self._detail = detail
 
     def check(self, value: Any, pointer: str, faults: Faults) -> Any:
         """Refuse the value: null never comes here."""
-        return faults.note(pointer, "This is ours to give; leave it out.")
+        return faults.note(pointer, self._detail)
 
 
 class Text:
@@ -130,7 +135,7 @@ class Choice:
 
     def __init__(self, values: tuple[str, ...], description: str, example: str) -> None:
         self._values = frozenset(values)
-        self._named = ", ".join(values)
+        self._named = " or ".join(values)
         self.schema: Schema = {
             "type": "string", "enum": list(values), "description": description, "examples": [example],
         }  # fmt: skip
@@ -139,7 +144,7 @@ class Choice:
         """Give the string, if it is one of them."""
         if type(value) is str and value in self._values:
             return value
-        return faults.note(pointer, f"This must be one of {self._named}.")
+        return faults.note(pointer, f"This must be {self._named}.")
 
 
 class Date:

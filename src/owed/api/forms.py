@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import UNSET
 
-from owed.api.fields import Anything, Boolean, Faults, Field, Integer, Metadata, Object, OursToGive, Pattern, json_type
+from owed.api.fields import Anything, Boolean, Faults, Field, Integer, Metadata, Object, OnlyNull, Pattern, json_type
 from owed.core.members import Members
 from owed.core.metadata import MAX_KEYS
 from owed.core.state import NAME
@@ -81,8 +81,12 @@ MONEY = currency("The currency of the balance, as an active ISO 4217 code. It ca
 
 def ours(*names: str) -> dict[str, Field]:
     """Make the fields of members that a request to create may only send as null."""
-    given = OursToGive({"type": "null", "description": "We give it: leave it out, or send null."})
-    return dict.fromkeys(names, given)
+    return dict.fromkeys(names, OnlyNull("This is ours to give: leave it out, or send null."))
+
+
+def settled(*names: str) -> dict[str, Field]:
+    """Make the fields of members that are given at creation for good, and may only be null in a PATCH."""
+    return dict.fromkeys(names, OnlyNull("This was settled when the object was made: leave it out, or send null."))
 
 
 def fixed(*names: str, json_type: str = "string") -> dict[str, Field]:

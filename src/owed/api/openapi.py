@@ -1,11 +1,11 @@
 """The OpenAPI document: assembled once, of the declarations that validate requests and make the answers."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 
 from owed import __version__
 from owed.api.docs.examples import example
-from owed.api.docs.operations import OPERATIONS, Operation, Success
+from owed.api.docs.operations import OPERATIONS, TAGS, Operation, Success
 from owed.api.docs.parts import HEADERS, PARAMETERS, RATE_LIMIT
 from owed.api.docs.schemas import reference, schemas
 from owed.api.fields import Schema
@@ -14,7 +14,7 @@ from owed.api.problems import CATALOGUE
 from owed.core.outcomes import Code
 
 INTRODUCTION = """\
-Owed keeps what customers owe a merchant.
+Owed keeps what customers owe a merchant: their balances, the balances of their accounts, and their bills.
 
 Send an API key as `Authorization: Bearer <key>`. The key alone decides whose data it is, and whether it is test or \
 live data. Money is an integer in the currency's smallest unit. What is refused is told as problem details (RFC 9457), \
@@ -26,9 +26,6 @@ SECURITY: Schema = {
     "scheme": "bearer",
     "description": "A secret API key: `sk_test_…` for test data, `sk_…` for live data. Keep it on your servers.",
 }
-
-LEADS_TO = ("retrieveCustomer", "updateCustomer")
-"""The operations that a new customer's id leads to."""
 
 ALWAYS_THERE = {401: ("WWW-Authenticate",), 429: ("Retry-After", *RATE_LIMIT), 503: ("Retry-After",)}
 """The headers that a refusal with a status always has."""
@@ -48,10 +45,7 @@ def document() -> Schema:
         },
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
-        "tags": [
-            {"name": "Customers", "description": "People and businesses that can have accounts and bills."},
-            {"name": "Service", "description": "How the service does. These need no key."},
-        ],
+        "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
         "paths": paths(),
         "components": {
             "schemas": schemas(),
@@ -87,7 +81,7 @@ def described(operation: Operation) -> Schema:
     }
     if operation.bodies:
         content = {media_type: {"schema": reference("schemas", name)} for media_type, name in operation.bodies.items()}
-        found["requestBody"] = {"required": True, "content": content}
+        found["requestBody"] = {"required": operation.needs_body, "content": content}
     if operation.is_public:
         found["security"] = []
     return found
@@ -101,11 +95,21 @@ def answered(operation: Operation, success: Success) -> Schema:
         "headers": headers(("Request-Id", *success.headers), optional),
     }
     if success.schema:
-        found["content"] = {success.media_type: {"schema": reference("schemas", success.schema)}}
+        example = {} if success.example is None else {"example": success.example}
+        found["content"] = {success.media_type: {"schema": reference("schemas", success.schema), **example}}
     if "Location" in success.headers:
-        named = {"customer": "$response.body#/id"}
-        found["links"] = {name: {"operationId": name, "parameters": named} for name in LEADS_TO}
+        found["links"] = leads_from(success.schema.lower())
     return found
+
+
+def leads_from(kind: str) -> dict[str, Schema]:
+    """Link to the operations that the id of a new object leads to: those with a parameter that names such an object."""
+    named = {"parameters": {kind: "$response.body#/id"}}
+    return {
+        operation.id: {"operationId": operation.id, **named}
+        for operation in OPERATIONS.values()
+        if any(PARAMETERS[name]["name"] == kind for name in operation.parameters)
+    }
 
 
 def problem_responses() -> dict[str, Schema]:
@@ -148,9 +152,9 @@ def headers(always: tuple[str, ...], optional: tuple[str, ...]) -> Schema:
     return {**required, **{name: reference("headers", name) for name in optional}}
 
 
-def statuses(codes: Iterable[Code]) -> dict[int, list[Code]]:
-    """Sort codes under their statuses."""
+def statuses(codes: Collection[Code]) -> dict[int, list[Code]]:
+    """Sort codes under their statuses, in the order of the catalogue."""
     found: dict[int, list[Code]] = {}
-    for code in codes:
+    for code in (code for code in CATALOGUE if code in codes):
         found.setdefault(int(CATALOGUE[code].status), []).append(code)
     return dict(sorted(found.items()))

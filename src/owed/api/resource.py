@@ -12,9 +12,10 @@ from owed.api.forms import read_members
 from owed.api.messages import JSON, MERGE_PATCH, Request, Response
 from owed.api.problems import Refusal
 from owed.api.service import Service
+from owed.core.command import Command, Refuse
 from owed.core.create import Create
 from owed.core.members import Members
-from owed.core.outcomes import not_found
+from owed.core.outcomes import invalid, not_found
 from owed.core.state import Name
 from owed.core.update import Update
 from owed.model.billing_object import BillingObject
@@ -41,14 +42,7 @@ class Resource(Generic[Noun]):
     async def create(self, service: Service, request: Request) -> Response:
         """POST: create an object, and whatever is inline in it."""
         form = read_form(request)
-        command = Create(
-            tenant_id=request.key.tenant_id,
-            actor=form.actor,
-            members=self._read(form, self.create_form, None),
-            settings=request.key.settings,
-            faults=tuple(form.faults.found),
-        )
-        return await carry_out(service, request, form, command)
+        return await carry_out(service, request, form, self._creation(request, form))
 
     async def update(self, service: Service, request: Request) -> Response:
         """PATCH: change the given members. Only a merge patch clears: elsewhere null means not given."""
@@ -65,6 +59,17 @@ class Resource(Generic[Noun]):
             raise Refusal(not_found(self.kind, name))
         query.refuse_any(request)
         return shown(request, found)
+
+    def _creation(self, request: Request, form: Form) -> Command:
+        if form.value is UNSET:  # nobody can say what else it lacks
+            return Refuse(request.key.tenant_id, form.actor, invalid(form.faults.found))
+        return Create(
+            tenant_id=request.key.tenant_id,
+            actor=form.actor,
+            members=self._read(form, self.create_form, None),
+            settings=request.key.settings,
+            faults=tuple(form.faults.found),
+        )
 
     def _read(self, form: Form, fields: Object, clearable: frozenset[str] | None) -> Members[Noun]:
         if form.value is UNSET:

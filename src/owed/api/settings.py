@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from owed.api import conditions, query
 from owed.api.commands import carry_out, read_form
-from owed.api.fields import Boolean, Object, Text
+from owed.api.fields import Boolean, Faults, Object, Text
 from owed.api.forms import BILL_RULES, PAYMENT_RULES
 from owed.api.messages import MERGE_PATCH, Request, Response
 from owed.api.resource import shown
@@ -30,6 +30,7 @@ UPDATE = Object(
 )
 
 NONE_CLEARS: frozenset[str] = frozenset()
+"""The members that null clears in a merge patch."""
 
 
 async def retrieve_settings(service: Service, request: Request) -> Response:
@@ -41,8 +42,7 @@ async def retrieve_settings(service: Service, request: Request) -> Response:
 async def update_settings(service: Service, request: Request) -> Response:
     """PATCH /billing/settings: change the given settings, in force at once here, and soon on every other worker."""
     form = read_form(request)
-    clearable = NONE_CLEARS if request.media_type == MERGE_PATCH else None
-    given = {} if form.value is UNSET else UPDATE.check_members(form.value, "", form.faults, clearable)
+    given = {} if form.value is UNSET else checked(form.value, form.faults, is_merge=request.media_type == MERGE_PATCH)
     command = UpdateSettings(
         tenant_id=request.key.tenant_id,
         actor=form.actor,
@@ -54,6 +54,16 @@ async def update_settings(service: Service, request: Request) -> Response:
     if response.status == 200:
         service.access.forget()
     return response
+
+
+def checked(value: Any, faults: Faults, *, is_merge: bool) -> dict[str, Any]:
+    """Give the settings that are right. In a merge patch null would clear, and no setting can be cleared."""
+    if not is_merge:
+        return UPDATE.check_members(value, "", faults)
+    given = UPDATE.check_members(value, "", faults, NONE_CLEARS)
+    if given.get("payment_rules", UNSET) is not UNSET:
+        RULES.check_members(value["payment_rules"], "/payment_rules", faults, NONE_CLEARS)
+    return given
 
 
 def settings_members(given: dict[str, Any]) -> SettingsMembers:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from owed import __version__
-from owed.cli import keys, merchants, migrate, serve
+from owed.cli import keys, merchants, migrate, nouns, serve, settings
 from owed.cli.errors import Refused
 from owed.database import DatabaseError
 from owed.settings import SettingsError
@@ -17,6 +17,9 @@ app.command("serve")(serve.serve)
 app.command("migrate")(migrate.migrate)
 app.add_typer(merchants.app, name="merchants")
 app.add_typer(keys.app, name="keys")
+app.add_typer(settings.app, name="settings")
+for noun in nouns.NOUNS:
+    app.add_typer(nouns.commands(noun), name=noun.plural)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  (typer calls it so)

@@ -9,7 +9,8 @@ import asyncpg
 
 from owed.database import DatabaseError, embedded, migrations
 from owed.database.binaries import OLDEST
-from owed.database.pool import Connection, connect
+from owed.database.pool import Connection, Pool, connect
+from owed.engine.store import Unavailable
 from owed.settings import Settings
 
 T = TypeVar("T")
@@ -47,6 +48,22 @@ def run(settings: Settings, work: Work[T]) -> T:
 def perform(dsn: str, work: Work[T]) -> T:
     """Do some work on one connection."""
     return asyncio.run(_perform(dsn, work))
+
+
+def run_as_worker(settings: Settings, work: Callable[[Pool, str], Awaitable[T]]) -> T:
+    """Do some work with what a worker has: a pool of connections, and how to connect."""
+    with current(settings) as dsn:
+        return asyncio.run(_as_worker(dsn, settings.pool_size, work))
+
+
+async def _as_worker(dsn: str, pool_size: int, work: Callable[[Pool, str], Awaitable[T]]) -> T:
+    pool = Pool(dsn, pool_size)
+    try:
+        return await work(pool, dsn)
+    except Unavailable as error:
+        raise DatabaseError("the database went away, or took too long") from error
+    finally:
+        await pool.close()
 
 
 async def _perform(dsn: str, work: Work[T]) -> T:

@@ -84,7 +84,7 @@ class MemoryStore:
         self._keys_held |= ours
         wanted = [*names, *(name for key in ours for name in keys[key])]
         try:
-            async with self._holding((key for name in wanted if (key := self._key(name))), lock_wait):
+            async with self._holding(self._keys(wanted), lock_wait):
                 held = HeldInMemory(self._state(wanted), self._answers(ours), busy)
                 yield held
                 if held.writing is not None:
@@ -110,18 +110,23 @@ class MemoryStore:
                 raise Blocked from error
             yield
 
-    def _key(self, name: Name) -> ObjectKey | None:
-        if name.kind == SettingsRecord.kind and name not in self.tables.objects:
-            self._start_settings(name.tenant_id)
-        return name if name in self.tables.objects else self.tables.references.get(name)
+    def _keys(self, names: Iterable[Name]) -> Iterator[ObjectKey]:
+        """Yield the keys of all that names may stand for: what has the id, and what has the external reference."""
+        for name in names:
+            if name.kind == SettingsRecord.kind:
+                self._start_settings(name.tenant_id)
+            if name in self.tables.objects:
+                yield name
+            if name in self.tables.references:
+                yield self.tables.references[name]
 
     def _start_settings(self, tenant_id: int) -> None:
         """Give a tenant the settings that a new merchant starts with: here a tenant exists as soon as it is named."""
         settings = SettingsRecord(tenant_id=tenant_id, settings=TenantSettings(), updated_at=self._now())
-        self.tables.objects[key_of(settings)] = settings
+        self.tables.objects.setdefault(key_of(settings), settings)
 
     def _state(self, names: Iterable[Name]) -> State:
-        return State(self.tables.objects[key] for name in names if (key := self._key(name)))
+        return State(self.tables.objects[key] for key in self._keys(names))
 
     def _answers(self, keys: Iterable[AnswerKey]) -> dict[AnswerKey, KeptAnswer]:
         return {key: kept for key in keys if (kept := self.kept(key))}

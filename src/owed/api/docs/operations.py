@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from owed.api.demo import Json, bill_void
+from owed.api.docs import nouns, story
+from owed.api.docs.nouns import A_BILL, NOUNS, Noun
+from owed.api.docs.parts import filters
 from owed.api.messages import JSON, MERGE_PATCH
 from owed.core.outcomes import Code
-
-CUSTOMER = "/billing/customers/{customer}"
 
 ALWAYS = (
     Code.INVALID_REQUEST,
@@ -24,11 +26,13 @@ WRITING = (
     *ALWAYS,
     Code.PAYLOAD_TOO_LARGE,
     Code.UNSUPPORTED_MEDIA_TYPE,
-    Code.CONFLICT,
     Code.IDEMPOTENCY_KEY_IN_USE,
     Code.IDEMPOTENCY_KEY_REUSED,
 )
 """What any operation that changes something may be refused for."""
+
+CREATING = (*WRITING, Code.CONFLICT)
+CHANGING = (*WRITING, Code.NOT_FOUND, Code.CONFLICT, Code.PRECONDITION_FAILED)
 
 
 class Success(NamedTuple):
@@ -37,6 +41,7 @@ class Success(NamedTuple):
     Attributes:
         schema: The name of its schema; none where there is no body.
         headers: Those that it always has, and those that it may have.
+        example: What it may look like.
     """
 
     description: str
@@ -44,6 +49,7 @@ class Success(NamedTuple):
     headers: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     media_type: str = JSON
+    example: Json | None = None
 
 
 class Operation(NamedTuple):
@@ -52,102 +58,205 @@ class Operation(NamedTuple):
     Attributes:
         parameters: Names of components.
         bodies: The name of the schema of each media type that it takes.
+        needs_body: Whether a request must have one of them.
     """
 
     id: str
     summary: str
     description: str
+    tag: str
     answers: dict[int, Success]
     problems: tuple[Code, ...]
     parameters: tuple[str, ...] = ()
     bodies: Mapping[str, str] = MappingProxyType({})
-    tag: str = "Customers"
+    needs_body: bool = True
     is_public: bool = False
 
 
-READING = ("RequestId",)
-CHANGING = ("IdempotencyKey", "OwedActor", "OwedReason", "RequestId")
+Operations = dict[tuple[str, str], Operation]
+"""By path and method."""
+
+READER = ("RequestId",)
+WRITER = ("IdempotencyKey", "OwedActor", "OwedReason", "RequestId")
 VERSION = ("ETag", "Last-Modified")
+REPLAYED = ("Idempotent-Replayed",)
 PAGING = ("Next-Cursor", "Prev-Cursor", "Link")
+EVERY_LIST = ("CreatedAfter", "CreatedBefore", "MetadataFilter", "Limit", "Cursor")
 
-FILTERS = (
-    "Limit", "Cursor", "ExternalReference", "Email", "Phone", "Currency", "Q", "CreatedAfter", "CreatedBefore",
-    "MetadataFilter",
-)  # fmt: skip
+UNMODIFIED = Success("The version that `If-None-Match` names still stands.", headers=VERSION)
 
-OPERATIONS: dict[tuple[str, str], Operation] = {
-    ("/billing/customers", "GET"): Operation(
-        "listCustomers",
-        "List customers",
+NULLS = "In `application/json` a member that is null counts as not given."
+
+
+def operations_of(noun: Noun) -> Operations:
+    """Tell of what may be done with every kind of object."""
+    path = f"/billing/{noun.kind}s"
+    return {
+        (path, "GET"): list_of(noun),
+        (path, "POST"): create(noun),
+        (f"{path}/{{{noun.kind}}}", "GET"): retrieve(noun),
+        (f"{path}/{{{noun.kind}}}", "PATCH"): update(noun),
+    }
+
+
+def list_of(noun: Noun) -> Operation:
+    """Tell of listing objects."""
+    return Operation(
+        f"list{noun.plural}",
+        f"List {noun.kind}s",
         "Newest first. `Next-Cursor` and `Prev-Cursor` lead to the pages on either side; each is absent at its end. "
-        "All filters hold at once.",
-        {200: Success("A page of customers.", "CustomerPage", (), PAGING)},
+        "All filters hold at once; one that names an object that does not exist finds nothing.",
+        noun.plural,
+        {200: Success(f"A page of {noun.kind}s.", f"{noun.title}Page", (), PAGING)},
         ALWAYS,
-        (*FILTERS, *READING),
-    ),
-    ("/billing/customers", "POST"): Operation(
-        "createCustomer",
-        "Create a customer",
-        "Only `external_reference` is required. A `balance` needs a `currency`, and is recorded in the ledger as the "
-        "customer's opening balance. Without `payment_rules` the customer gets the merchant's default rules.",
-        {
-            201: Success("The customer was created.", "Customer", ("Location", *VERSION), ("Idempotent-Replayed",)),
-        },
-        WRITING,
-        CHANGING,
-        {JSON: "NewCustomer"},
-    ),
-    (CUSTOMER, "GET"): Operation(
-        "retrieveCustomer",
-        "Retrieve a customer",
-        "By id or by external reference.",
-        {
-            200: Success("The customer.", "Customer", VERSION),
-            304: Success("The version that `If-None-Match` names still stands.", headers=VERSION),
-        },
+        (*filters(noun), *EVERY_LIST, *READER),
+    )
+
+
+def create(noun: Noun) -> Operation:
+    """Tell of creating an object."""
+    answer = story.outcome(noun.asked(noun.new[0]))
+    return Operation(
+        f"create{noun.title}",
+        f"Create {noun.a}",
+        noun.creating,
+        noun.plural,
+        {201: Success(f"The {noun.kind} was created.", noun.title, ("Location", *VERSION), REPLAYED, example=answer)},
+        (*CREATING, Code.NOT_FOUND) if noun.listing.filters.owners else CREATING,
+        WRITER,
+        {JSON: f"New{noun.title}"},
+    )
+
+
+def retrieve(noun: Noun) -> Operation:
+    """Tell of retrieving an object."""
+    answer = story.shown(story.standing(noun.kind, noun.named))
+    return Operation(
+        f"retrieve{noun.title}",
+        f"Retrieve {noun.a}",
+        "By id or by external reference; the id is tried first.",
+        noun.plural,
+        {200: Success(f"The {noun.kind}.", noun.title, VERSION, example=answer), 304: UNMODIFIED},
         (*ALWAYS, Code.NOT_FOUND),
-        ("Customer", "IfNoneMatch", *READING),
+        (noun.title, "IfNoneMatch", *READER),
+    )
+
+
+def update(noun: Noun) -> Operation:
+    """Tell of changing an object."""
+    clearable = ", ".join(f"`{name}`" for name in noun.resource.update_form.members if name in noun.resource.clearable)
+    answer = story.outcome(noun.asked(noun.changes, noun.named))
+    return Operation(
+        f"update{noun.title}",
+        f"Update {noun.a}",
+        f"Only the given members change; `metadata` is merged, `payment_rules` is replaced whole. {noun.updating} What "
+        f"changes nothing writes nothing.\n\n{NULLS} To clear {clearable} or one key of `metadata`, send the body as "
+        "`application/merge-patch+json`: there null clears.",
+        noun.plural,
+        {200: Success(f"The {noun.kind} as it now stands.", noun.title, VERSION, REPLAYED, example=answer)},
+        CHANGING,
+        (noun.title, "IfMatch", *WRITER),
+        {JSON: f"{noun.title}Changes", MERGE_PATCH: f"{noun.title}MergePatch"},
+    )
+
+
+VOID = Operation(
+    "voidBill",
+    "Void a bill",
+    "For a bill that was raised in error. It cannot be undone: nothing is owed on the bill any more, and it can be "
+    "neither paid nor changed. A bill on which something is paid is 409: correct `amount_paid` to 0 first. So is one "
+    "that is voided already. A body is not needed; one may have `metadata`, which is merged, and nothing else.",
+    A_BILL.plural,
+    {
+        200: Success(
+            "The bill, voided.",
+            A_BILL.title,
+            VERSION,
+            REPLAYED,
+            example=story.outcome(bill_void(nouns.VOIDING, story.WRONG_BILL)),
+        )
+    },
+    CHANGING,
+    ("BillToVoid", "IfMatch", *WRITER),
+    {JSON: "BillVoiding"},
+    needs_body=False,
+)
+
+SETTINGS: Operations = {
+    ("/billing/settings", "GET"): Operation(
+        "retrieveSettings",
+        "Retrieve the settings",
+        "Those of the key's mode, test or live.",
+        "Settings",
+        {200: Success("The settings.", "Settings", VERSION, example=story.settings()), 304: UNMODIFIED},
+        ALWAYS,
+        ("IfNoneMatch", *READER),
     ),
-    (CUSTOMER, "PATCH"): Operation(
-        "updateCustomer",
-        "Update a customer",
-        "Only the given members change; `metadata` is merged, `payment_rules` is replaced whole. A new `balance` "
-        "replaces the old one, and the ledger records the difference. What changes nothing writes nothing.\n\n"
-        "In `application/json` a member that is null counts as not given. To clear `name`, `email`, `phone`, "
-        "`payment_rules` or one key of `metadata`, send the body as `application/merge-patch+json`: there null clears.",
-        {200: Success("The customer as it now stands.", "Customer", VERSION, ("Idempotent-Replayed",))},
-        (*WRITING, Code.NOT_FOUND, Code.PRECONDITION_FAILED),
-        ("Customer", "IfMatch", *CHANGING),
-        {JSON: "CustomerChanges", MERGE_PATCH: "CustomerMergePatch"},
+    ("/billing/settings", "PATCH"): Operation(
+        "updateSettings",
+        "Update the settings",
+        "Only the given members change. In `payment_rules` those of `customer`, of `account` and of `bill` are each "
+        "replaced whole, and the others kept. New objects get the rules; those that exist keep the ones that they "
+        f"have.\n\n{NULLS} Nothing of the settings can be cleared.",
+        "Settings",
+        {
+            200: Success(
+                "The settings as they now stand.",
+                "Settings",
+                VERSION,
+                REPLAYED,
+                example=story.settings(**nouns.SETTINGS),
+            )
+        },
+        (*WRITING, Code.PRECONDITION_FAILED),
+        ("IfMatch", *WRITER),
+        {JSON: "SettingsChanges", MERGE_PATCH: "SettingsMergePatch"},
     ),
+}
+
+SERVICE: Operations = {
     ("/health", "GET"): Operation(
         "health",
         "Health",
         "Tells whether the process lives, asking nobody else. Restart the service where this does not answer.",
+        "Service",
         {200: Success("It lives.", "Status")},
         (Code.INVALID_REQUEST,),
-        READING,
-        tag="Service",
+        READER,
         is_public=True,
     ),
     ("/ready", "GET"): Operation(
         "ready",
         "Readiness",
         "Tells whether the database answers and has the schema that this program needs. Send no requests while not.",
+        "Service",
         {200: Success("It is ready.", "Status")},
         (Code.INVALID_REQUEST, Code.UNAVAILABLE),
-        READING,
-        tag="Service",
+        READER,
         is_public=True,
     ),
     ("/metrics", "GET"): Operation(
         "metrics",
         "Metrics",
         "What the service has counted, over all workers, for Prometheus.",
+        "Service",
         {200: Success("The metrics, as text.", "Metrics", media_type="text/plain")},
         (Code.INVALID_REQUEST,),
-        READING,
-        tag="Service",
+        READER,
         is_public=True,
     ),
 }
+
+OPERATIONS: Operations = {
+    **{route: operation for noun in NOUNS for route, operation in operations_of(noun).items()},
+    ("/billing/bills/{bill}/void", "POST"): VOID,
+    **SETTINGS,
+    **SERVICE,
+}
+
+TAGS = {
+    **{noun.plural: noun.description for noun in NOUNS},
+    "Settings": "What a merchant has decided for one mode: the time zone, and the payment rules that new objects get.",
+    "Service": "How the service does. These need no key.",
+}
+"""The groups of operations, and what they are about."""

@@ -1,11 +1,11 @@
-"""The parameters and headers that operations share."""
+"""The parameters and headers of operations."""
 
 from typing import Any
 
-from owed.api import idempotency, messages
-from owed.api.customers import LIST, MEMBERS
-from owed.api.docs.schemas import JOHN_DOE_SHOWN
-from owed.api.fields import Schema
+from owed.api import forms, idempotency, messages
+from owed.api.docs import story
+from owed.api.docs.nouns import A_BILL, NOUNS, Noun
+from owed.api.fields import Field, Schema
 from owed.api.lists import DEFAULT_LIMIT, MOST
 from owed.api.query import TIMESTAMP
 from owed.core.state import NAME
@@ -19,7 +19,7 @@ CURSOR: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 HTTP_DATE: Schema = {"type": "string"}
 LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT}
-METADATA: Schema = {name: value for name, value in MEMBERS["metadata"].schema.items() if name != "description"}
+METADATA: Schema = {name: value for name, value in forms.METADATA.schema.items() if name != "description"}
 
 
 def header(name: str, description: str, schema: Schema, example: str) -> Schema:
@@ -33,24 +33,44 @@ def query(name: str, description: str, schema: Schema, example: Any = None, **mo
     return found if example is None else {**found, "example": example}
 
 
-def from_field(name: str) -> Schema:
-    """Describe the query parameter of a filter."""
-    schema = {**LIST.filters.fields[name].schema}
-    return query(name, schema.pop("description"), schema, schema.pop("examples")[0])
-
-
-PARAMETERS: dict[str, Schema] = {
-    "Customer": {
-        "name": "customer",
+def in_path(noun: Noun, named: str) -> Schema:
+    """Describe the path parameter that names an object, of which there is one called `named`."""
+    return {
+        "name": noun.kind,
         "in": "path",
         "required": True,
-        "description": "The customer's id, or its external reference.",
+        "description": f"The {noun.kind}'s id, or its external reference.",
         "schema": {"type": "string", "pattern": f"^{NAME}$"},
         "examples": {
-            "id": {"value": JOHN_DOE_SHOWN["id"]},
-            "external_reference": {"value": JOHN_DOE_SHOWN["external_reference"]},
+            "id": {"value": story.standing(noun.kind, named).id},
+            "external_reference": {"value": named},
         },
-    },
+    }
+
+
+def filters(noun: Noun) -> dict[str, Schema]:
+    """Describe the query parameters that only a noun's list has."""
+    fields = noun.listing.filters.fields
+    return {f"{noun.plural}By{name.title().replace('_', '')}": of_filter(name, field) for name, field in fields.items()}
+
+
+def of_filter(name: str, field: Field) -> Schema:
+    """Describe the query parameter of a filter."""
+    schema = {**field.schema}
+    description, (example,) = schema.pop("description"), schema.pop("examples")
+    return query(name, FOUND_BY.get(name, description), schema, NAMED.get(name, example))
+
+
+FOUND_BY = {"currency": "The currency."}
+"""What a filter finds, where a member says more than that of itself."""
+
+NAMED = {noun.kind: noun.named for noun in NOUNS}
+"""The objects of the examples, by kind."""
+
+PARAMETERS: dict[str, Schema] = {
+    **{noun.title: in_path(noun, noun.named) for noun in NOUNS},
+    "BillToVoid": in_path(A_BILL, story.WRONG_BILL),
+    **{name: parameter for noun in NOUNS for name, parameter in filters(noun).items()},
     "IdempotencyKey": header(
         "Idempotency-Key",
         "Makes a retry safe: for 24 hours the same key with the same request gets the first answer again, and nothing "
@@ -77,11 +97,6 @@ PARAMETERS: dict[str, Schema] = {
     "Cursor": query(
         "cursor", "A `Next-Cursor` or `Prev-Cursor` that this list gave, with the same filters.", {"type": "string"}
     ),
-    "ExternalReference": from_field("external_reference"),
-    "Email": from_field("email"),
-    "Phone": from_field("phone"),
-    "Currency": from_field("currency"),
-    "Q": from_field("q"),
     "CreatedAfter": query("created_after", "Created after this time, in UTC.", TIME, "2026-01-31T09:30:00Z"),
     "CreatedBefore": query("created_before", "Created before this time, in UTC.", TIME, "2026-02-28T23:59:59Z"),
     "MetadataFilter": query(

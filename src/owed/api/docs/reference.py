@@ -6,7 +6,7 @@ from functools import cache
 from owed.api.docs.html import Html, element, join, marked, prose, void
 from owed.api.docs.layout import links, page
 from owed.api.docs.operations import OPERATIONS, Operation
-from owed.api.docs.samples import body_example, curl
+from owed.api.docs.samples import as_text, body_example, curl
 from owed.api.docs.shapes import bounds, resolved, type_name
 from owed.api.fields import Schema
 from owed.api.messages import JSON
@@ -103,7 +103,8 @@ def bodies(operation: Operation, described: Schema) -> Iterator[Html]:
     for media_type, name in operation.bodies.items():
         heading = element("summary", "Body, as ", element("code", media_type))
         schema = described["components"]["schemas"][name]
-        yield element("details", heading, member_table(schema, described), pre(body_example(schema)))
+        samples = (pre(as_text(example)) for example in schema["examples"])
+        yield element("details", heading, member_table(schema, described), *samples)
 
 
 def member_table(schema: Schema, described: Schema) -> Html:
@@ -145,14 +146,22 @@ def scrolled(wide: Html) -> Html:
 def row(name: str, schema: Schema, described: Schema, *, is_required: bool, place: str = "") -> Html:
     """Make the row of a member or parameter, with the members inside it."""
     notes = [*([place] if place else []), *(["required"] if is_required else [])]
-    items = resolved(schema.get("items", {}), described)
-    inside = next((member_table(each, described) for each in (schema, items) if "properties" in each), "")
+    kind = type_name(schema, described)
     return element(
         "tr",
         element("th", element("code", name), *(element("small", note) for note in notes), scope="row"),
-        element("td", type_name(schema), *(element("small", marked(bound)) for bound in bounds(schema))),
-        element("td", marked(schema.get("description", "")), inside),
+        element("td", kind, *(element("small", marked(bound)) for bound in bounds(schema))),
+        element("td", marked(schema.get("description", "")), *inside(schema, described)),
     )
+
+
+def inside(schema: Schema, described: Schema) -> Iterator[Html]:
+    """List the members inside a member; those of a whole new object are folded."""
+    items = resolved(schema.get("items", {}), described)
+    yield from (member_table(each, described) for each in (schema, items) if "properties" in each)
+    for each in (resolved(each, described) for each in schema.get("oneOf", ())):
+        if "properties" in each:
+            yield element("details", element("summary", each["description"]), member_table(each, described))
 
 
 def answers(responses: Schema, described: Schema) -> Html:
@@ -173,10 +182,11 @@ def answer(status: str, response: Schema, described: Schema) -> Html:
 
 def shown(response: Schema, described: Schema) -> Html:
     """Show the body of an answer that has one in JSON; a problem's is told in the catalogue."""
-    schema = resolved(response.get("content", {}).get(JSON, {}).get("schema", {}), described)
+    content = response.get("content", {}).get(JSON, {})
+    schema = resolved(content.get("schema", {}), described)
     if "examples" not in schema:
         return Html("")
-    return join(pre(body_example(schema)), member_table(schema, described))
+    return join(pre(as_text(content.get("example", schema["examples"][0]))), member_table(schema, described))
 
 
 def try_form(

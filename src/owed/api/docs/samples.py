@@ -6,7 +6,6 @@ import shlex
 from owed.api.docs.examples import BASE_URL
 from owed.api.docs.operations import Operation
 from owed.api.docs.parts import PARAMETERS
-from owed.api.docs.schemas import JOHN_DOE_SHOWN
 from owed.api.fields import Schema
 from owed.api.messages import JSON
 
@@ -21,9 +20,17 @@ def body_example(schema: Schema) -> str:
     return as_text(schema["examples"][0])
 
 
+def path_example(path: str, operation: Operation) -> str:
+    """Give the path of an example of an operation."""
+    for parameter in (PARAMETERS[name] for name in operation.parameters):
+        if parameter["in"] == "path":
+            return path.replace(f"{{{parameter['name']}}}", parameter["examples"]["external_reference"]["value"])
+    return path
+
+
 def curl(path: str, method: str, operation: Operation, schemas: dict[str, Schema]) -> str:
     """Write the command line that sends a request of this operation."""
-    url = BASE_URL + path.replace("{customer}", JOHN_DOE_SHOWN["external_reference"])
+    url = BASE_URL + path_example(path, operation)
     lines = ["curl " + url] if method == "GET" else [f"curl -X {method} {url}"]
     if not operation.is_public:
         lines.append("-H 'Authorization: Bearer sk_test_…'")

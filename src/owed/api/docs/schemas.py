@@ -3,19 +3,28 @@
 from collections.abc import Iterable
 from typing import Any
 
-from owed.api.customers import CREATE, CUSTOMERS, UPDATE
-from owed.api.demo import JOHN_DOE
-from owed.api.fields import Object, Schema
+from owed.api import accounts, bills, customers, settings
+from owed.api.docs import nouns, story
+from owed.api.docs.nouns import NOUNS, Noun
+from owed.api.fields import Field, Metadata, Object, OnlyNull, Schema
 from owed.api.forms import PAYMENT_RULES
 from owed.api.lists import MOST
 from owed.api.problems import CATALOGUE
-from owed.model.identifiers import CUSTOMER, pattern
 
-JOHN_DOE_SHOWN: Schema = {"id": "bcus_H4jp6KnU5cPw263v1jyz4", **JOHN_DOE}
-"""The customer of the examples, as the API shows it."""
+NULL: Schema = {"type": "null"}
 
-CHANGES: Schema = {"name": "John M. Doe", "balance": 1500, "metadata": {"customer_type": "standard"}}
-MERGE_PATCH: Schema = {"phone": None, "metadata": {"registration_source": None}}
+NAMES = {
+    id(PAYMENT_RULES.schema): "PaymentRules",
+    id(customers.CREATE.schema): "NewCustomer",
+    id(accounts.CREATE.schema): "NewAccountInBill",
+}
+"""Schemas that go by a name wherever they stand in another."""
+
+NEEDS: dict[str, Schema] = {
+    "account": {"required": ["external_reference", "customer"]},
+    "bill": {"anyOf": [{"required": ["customer"]}, {"required": ["account"]}]},
+}
+"""What a request for a new object must have, where that is more than its form says."""
 
 
 def reference(kind: str, name: str) -> Schema:
@@ -25,17 +34,14 @@ def reference(kind: str, name: str) -> Schema:
 
 def schemas() -> dict[str, Schema]:
     """Give every named schema."""
-    optional = frozenset(CREATE.members) - frozenset(CREATE.required)
+    found: dict[str, Schema] = {}
+    for noun in NOUNS:
+        found |= schemas_of(noun)
     return {
-        "Customer": shown_customer(),
-        "CustomerPage": shown_page(),
-        "NewCustomer": {
-            **with_nulls(CREATE, optional),
-            "dependentRequired": {"balance": ["currency"]},
-            "examples": [JOHN_DOE],
-        },
-        "CustomerChanges": {**with_nulls(UPDATE, UPDATE.members), "examples": [CHANGES]},
-        "CustomerMergePatch": {**with_nulls(UPDATE, CUSTOMERS.clearable), "examples": [MERGE_PATCH]},
+        **found,
+        "NewAccountInBill": new(accounts.CREATE),
+        "BillVoiding": {**taken(bills.VOID), "examples": [nouns.VOIDING]},
+        **schemas_of_settings(),
         "PaymentRules": PAYMENT_RULES.schema,
         "Problem": problem(),
         "Status": {
@@ -48,56 +54,107 @@ def schemas() -> dict[str, Schema]:
     }
 
 
-def shown_customer() -> Schema:
-    """Describe a customer as it goes out: what is not set is absent."""
-    identifier = {
-        "type": "string",
-        "pattern": f"^{pattern(CUSTOMER).pattern}$",
-        "description": "The customer's id.",
-        "examples": [JOHN_DOE_SHOWN["id"]],
+def schemas_of(noun: Noun) -> dict[str, Schema]:
+    """Give the schemas of an object, of a page of them, and of the requests that make and change one."""
+    form, changes = noun.resource.create_form, noun.resource.update_form
+    return {
+        noun.title: shown(noun),
+        f"{noun.title}Page": page_of(noun),
+        f"New{noun.title}": {**new(form), **NEEDS.get(noun.kind, {}), "examples": [*noun.new]},
+        f"{noun.title}Changes": {**taken(changes), "examples": [noun.changes]},
+        f"{noun.title}MergePatch": {
+            **taken(changes, noun.resource.clearable), "examples": [noun.merge_patch],
+        },
+    }  # fmt: skip
+
+
+def schemas_of_settings() -> dict[str, Schema]:
+    """Give the schemas of the settings, and of the requests that change them."""
+    members = by_name(settings.UPDATE.schema["properties"])
+    members["payment_rules"]["required"] = [*settings.RULES.members]
+    return {
+        "Settings": {
+            **settings.UPDATE.schema,
+            "description": "What a merchant has decided for one mode, test or live.",
+            "properties": members,
+            "required": [*members],
+            "examples": [story.settings()],
+        },
+        "SettingsChanges": {**taken(settings.UPDATE), "examples": [nouns.SETTINGS]},
+        "SettingsMergePatch": {**taken(settings.UPDATE, settings.NONE_CLEARS), "examples": [nouns.SETTINGS_PATCH]},
     }
-    members: dict[str, Schema] = {**properties(CREATE), "id": identifier}
+
+
+def shown(noun: Noun) -> Schema:
+    """Describe an object as it goes out: what is not set is absent."""
+    example = story.standing(noun.kind, noun.named)
+    members = {**by_name(noun.resource.create_form.schema["properties"]), **noun.ours}
     return {
         "type": "object",
-        "description": "A person or business that can have accounts and bills. A member that is not set is absent.",
-        "properties": members,
-        "required": ["id", "external_reference"],
+        "description": f"{noun.description} A member that is not set is absent.",
+        "properties": {name: members[name] for name in example.members()},
+        "required": list(noun.always),
         "additionalProperties": False,
-        "examples": [JOHN_DOE_SHOWN],
+        "examples": [story.shown(example)],
     }
 
 
-def shown_page() -> Schema:
-    """Describe a page of customers."""
+def page_of(noun: Noun) -> Schema:
+    """Describe a page of objects."""
     return {
         "type": "object",
-        "properties": {"data": {"type": "array", "items": reference("schemas", "Customer"), "maxItems": MOST}},
+        "properties": {"data": {"type": "array", "items": reference("schemas", noun.title), "maxItems": MOST}},
         "required": ["data"],
         "additionalProperties": False,
-        "examples": [{"data": [JOHN_DOE_SHOWN]}],
+        "examples": [{"data": [story.shown(story.standing(noun.kind, noun.named))]}],
     }
 
 
-def properties(fields: Object) -> dict[str, Schema]:
-    """Give the schemas of an object's members, the payment rules by their name."""
-    rules = reference("schemas", "PaymentRules")
-    return {name: rules if name == "payment_rules" else field.schema for name, field in fields.members.items()}
+def new(form: Object) -> Schema:
+    """Describe a request for a new object."""
+    needs = {"dependentRequired": {"balance": ["currency"]}} if "balance" in form.members else {}
+    return {**taken(form), **needs}
 
 
-def with_nulls(fields: Object, nullable: Iterable[str]) -> Schema:
-    """Describe an object of which some members, and the values of metadata, may be null."""
-    members = properties(fields)
-    values = or_null(members["metadata"]["additionalProperties"])
-    members["metadata"] = {**members["metadata"], "additionalProperties": values}
-    members |= {name: or_null(members[name]) for name in nullable}
-    described = {**fields.schema, "properties": members}
-    return described if fields.required else {name: value for name, value in described.items() if name != "required"}
+def taken(form: Object, clearable: Iterable[str] | None = None) -> Schema:
+    """Describe what a request may have: a member that may be left out may be null.
+
+    Args:
+        clearable: The only members that may be null, as in a merge patch.
+    """
+    nullable = form.members.keys() - set(form.required) if clearable is None else set(clearable)
+    members = {
+        name: or_null(taken_member(field)) if name in nullable else taken_member(field)
+        for name, field in form.members.items()
+        if clearable is None or not isinstance(field, OnlyNull)
+    }
+    described = {**form.schema, "properties": members}
+    return described if form.required else {name: value for name, value in described.items() if name != "required"}
+
+
+def taken_member(field: Field) -> Schema:
+    """Describe what a member of a request may be; a value of metadata may be null."""
+    if isinstance(field, Metadata):
+        return {**field.schema, "additionalProperties": or_null(field.schema["additionalProperties"])}
+    if isinstance(field, Object) and id(field.schema) not in NAMES:
+        return taken(field)
+    named: Schema = by_name(field.schema)
+    return named
+
+
+def by_name(schema: Any) -> Any:
+    """Refer by name to what has one, wherever it stands in a schema."""
+    if id(schema) in NAMES:
+        return reference("schemas", NAMES[id(schema)])
+    if isinstance(schema, dict):
+        return {name: by_name(value) for name, value in schema.items()}
+    return [by_name(value) for value in schema] if isinstance(schema, list) else schema
 
 
 def or_null(schema: Schema) -> Schema:
     """Describe a value that may be null instead."""
     if "type" not in schema:
-        return {"anyOf": [schema, {"type": "null"}]}
+        return {**schema, "oneOf": [*schema["oneOf"], NULL]} if "oneOf" in schema else {"oneOf": [schema, NULL]}
     return schema if schema["type"] == "null" else {**schema, "type": [schema["type"], "null"]}
 
 

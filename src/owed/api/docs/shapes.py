@@ -6,9 +6,9 @@ from owed.api.fields import Schema
 
 
 def resolved(schema: Schema, described: Schema) -> Schema:
-    """Give what a reference refers to, and its type with null where it may be null instead."""
-    if "anyOf" in schema:
-        found = resolved(schema["anyOf"][0], described)
+    """Give what a reference refers to; where a value may be null instead, that with null among its types."""
+    if is_nullable(schema):
+        found = resolved(schema["oneOf"][0], described)
         return {**found, "type": [found["type"], "null"]}
     if "$ref" not in schema:
         return schema
@@ -18,8 +18,16 @@ def resolved(schema: Schema, described: Schema) -> Schema:
     return found
 
 
-def type_name(schema: Schema) -> str:
+def is_nullable(schema: Schema) -> bool:
+    """Tell whether a schema is that of one value, or null."""
+    kinds = schema.get("oneOf", [])
+    return len(kinds) == 2 and kinds[1] == {"type": "null"}
+
+
+def type_name(schema: Schema, described: Schema) -> str:
     """Name the type of a value."""
+    if "oneOf" in schema:
+        return " or ".join(type_name(resolved(each, described), described) for each in schema["oneOf"])
     kinds = schema.get("type", "any")
     return " or ".join(kinds) if isinstance(kinds, list) else kinds
 
@@ -34,6 +42,10 @@ def bounds(schema: Schema) -> Iterator[str]:
     if "maxProperties" in schema:
         yield f"at most {schema['maxProperties']} keys of 1 to {schema['propertyNames']['maxLength']} characters"
         yield f"values of at most {schema['additionalProperties']['maxLength']} characters"
+    if "enum" in schema:
+        yield ", ".join(f"`{value}`" for value in schema["enum"])
+    if "format" in schema and schema["format"] == "date":
+        yield "`YYYY-MM-DD`"
     if "default" in schema:
         yield f"{schema['default']} unless given"
     if "pattern" in schema and "`" not in schema["pattern"]:

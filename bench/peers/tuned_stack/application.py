@@ -1,0 +1,9 @@
+"""The application, to which routes add themselves: a router that is included costs each request some 25 µs more."""
+
+from fastapi import FastAPI
+
+from bench.peers import contract
+from bench.peers.tuned_stack.database import lifespan
+
+app = FastAPI(lifespan=lifespan, max_body_size=2**20)
+contract.dress(app)

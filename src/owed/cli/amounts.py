@@ -1,0 +1,34 @@
+"""Amounts of money, as people read them."""
+
+from functools import cache
+from typing import NamedTuple
+
+from iso4217 import Currency
+
+
+class Amount(NamedTuple):
+    """An amount in the smallest unit of a currency, or of none that is known."""
+
+    minor: int
+    currency: str | None
+
+    def __str__(self) -> str:
+        """Write it with its decimals and its currency, such as `1,250.00 ZAR`."""
+        if self.currency is None:
+            return str(self.minor)
+        decimals = _decimals(self.currency)
+        if decimals is None:
+            return f"{self.minor} smallest units of {self.currency}"
+        whole, fraction = divmod(abs(self.minor), 10**decimals)
+        sign = "-" if self.minor < 0 else ""
+        return f"{sign}{whole:,}{f'.{fraction:0{decimals}}' if decimals else ''} {self.currency}"
+
+
+@cache
+def _decimals(currency: str) -> int | None:
+    """Give how many decimals a currency has; None where it has none of its own, or is no longer on the list."""
+    try:
+        exponent: int | None = Currency(currency).exponent
+    except ValueError:
+        return None
+    return exponent
