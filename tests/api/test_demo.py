@@ -2,13 +2,14 @@
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from owed.api.demo import CUSTOMERS, JOHN_DOE, create_demo
+from owed.api.demo import CUSTOMERS, JOHN_DOE, PAID, create_demo
 from owed.database import migrations
 from owed.database.pool import Connection, connect
 from owed.store.merchants import list_merchants
@@ -23,11 +24,20 @@ def fresh_database(service: Service, database: Database) -> str:
     return dsn_of(service).replace("/postgres?", f"/{name}?")
 
 
+PRINTED = re.compile(r"curl -H 'Authorization: Bearer (\S+)' http://\S+?(/\S+)")
+
+
+def printed(service: Service) -> tuple[str, str]:
+    """Read the key and the path of the line to paste that the first start has printed."""
+    found = PRINTED.search(service.log.read_text())
+    assert found is not None
+    return found[1], found[2]
+
+
 def test_the_first_start_has_john_doe_as_the_documentation_shows_him(service: Service) -> None:
-    printed = re.search(r"curl -H 'Authorization: Bearer (\S+)' http://\S+?(/\S+)", service.log.read_text())
-    assert printed is not None
-    client = service.client(printed[1])
-    john = client.get(printed[2]).json()
+    key, path = printed(service)
+    client = service.client(key)
+    john = client.get(path).json()
     listed = client.get("/billing/customers").json()["data"]
 
     assert john == {"id": john["id"], **JOHN_DOE}
@@ -43,14 +53,34 @@ async def _on(dsn: str, work: Callable[[Connection], Awaitable[None]]) -> None:
         await connection.raw.close()
 
 
+def test_a_newcomer_has_bills_of_every_kind_to_look_at(service: Service) -> None:
+    client = service.client(printed(service)[0])
+
+    def references(query: str) -> list[str]:
+        return [each["external_reference"] for each in client.get(f"/billing/bills?{query}").json()["data"]]
+
+    assert references("overdue=true") == ["INV-1004", "INV-1002"]
+    assert references("status=paid") == ["UBR1234567888", "INV-1005", "INV-1001"]
+    assert references("status=voided") == ["INV-1006"]
+    assert references("account=UAR1234567889") == ["INV-1003"]
+    assert references("customer=UCR1234567890") == ["UBR1234567890", "UBR1234567889", "UBR1234567888"]
+
+
 def test_what_the_demo_owes_is_in_the_ledger_and_told_in_events(fresh_database: str) -> None:
     async def check(connection: Connection) -> None:
         await create_demo(connection, "Demo")
-        transfers = await connection.fetch("SELECT total_after FROM transfer ORDER BY total_after")
-        events = await connection.fetch("SELECT type FROM event")
+        causes = Counter(row["cause"] for row in await connection.fetch("SELECT cause FROM transfer"))
+        events = Counter(row["type"] for row in await connection.fetch("SELECT type FROM event"))
 
-        assert [row["total_after"] for row in transfers] == [-15_000, 2_000, 1_250_000]
-        assert [row["type"] for row in events] == ["customer.created"] * len(CUSTOMERS)
+        assert causes == {"opening": 5, "bill_raised": 10, "correction": len(PAID), "void": 1}
+        assert events == {
+            "customer.created": len(CUSTOMERS),
+            "account.created": 3,
+            "bill.created": 10,
+            "bill.updated": len(PAID),
+            "bill.paid": 3,
+            "bill.voided": 1,
+        }
 
     asyncio.run(_on(fresh_database, check))
 

@@ -56,3 +56,23 @@ def test_every_field_has_a_label_and_every_id_is_its_own(anonymous: Client, path
 
     assert len(ids) == len(set(ids))
     assert set(fields) == set(re.findall(r'<label for="([^"]+)"', page))
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_link_within_a_page_leads_to_a_place_in_it(anonymous: Client, path: str) -> None:
+    page = anonymous.get(path).body.decode()
+
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r' id="([^"]+)"', page))
+
+
+def test_every_operation_has_its_place_on_the_page_under_its_group(anonymous: Client) -> None:
+    page = anonymous.get("/docs").body.decode()
+    operations = [
+        operation for path in anonymous.get("/openapi.json").json()["paths"].values() for operation in path.values()
+    ]
+    groups = [re.findall(r'<article id="([^"]+)"', section) for section in page.split("<section>")[1:]]
+
+    assert groups == [
+        [operation["operationId"] for operation in operations if operation["tags"] == [tag]]
+        for tag in ("Customers", "Accounts", "Bills", "Settings", "Service")
+    ]

@@ -1,6 +1,7 @@
 """The OpenAPI document: true, whole, and of one mind with what validates."""
 
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import jsonschema_rs
 import pytest
@@ -9,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from owed.api.customer_fields import CREATE, MEMBERS, UPDATE
-from owed.api.customer_list import known_parameters
+from owed.api import accounts, bills, customers, settings
 from owed.api.demo import JOHN_DOE
 from owed.api.docs.examples import example
-from owed.api.docs.operations import OPERATIONS
-from owed.api.fields import Faults, Object
+from owed.api.docs.nouns import NOUNS, Noun
+from owed.api.docs.operations import OPERATIONS, TAGS
+from owed.api.fields import Anything, Faults, Field, Object
 from owed.api.openapi import document
 from owed.api.problems import CATALOGUE
 from owed.api.routes import PAGES, ROUTES
@@ -22,27 +23,27 @@ from owed.core.outcomes import Code
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
+EVERY_NOUN = pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.kind)
+
 
 def schema_of(name: str) -> dict[str, Any]:
     found: dict[str, Any] = document()["components"]["schemas"][name]
     return {"$schema": DRAFT, "components": document()["components"], **found}
 
 
-def takes(fields: Object, value: object) -> bool:
-    faults = Faults()
-    fields.check_members(value, "", faults)
-    return not faults.found
-
-
 def test_the_document_is_valid_openapi() -> None:
     assert schemathesis.openapi.from_dict(document()).validate() is None
 
 
-def test_every_route_is_described() -> None:
+def test_every_route_is_described_and_nothing_else_is() -> None:
     routes = {(route.path, method) for route in (*ROUTES, *PAGES) for method in route.handlers}
     documentation = {route for route in routes if route[0].startswith(("/docs", "/openapi.json"))}
 
     assert set(OPERATIONS) == routes - documentation
+
+
+def test_every_operation_is_told_of_in_a_group() -> None:
+    assert list(TAGS) == list(dict.fromkeys(operation.tag for operation in OPERATIONS.values()))
 
 
 @pytest.mark.parametrize("operation", [key for key, operation in OPERATIONS.items() if operation.is_public])
@@ -50,19 +51,30 @@ def test_only_what_needs_no_key_says_so(operation: tuple[str, str]) -> None:
     assert operation[0] in {route.path for route in PAGES}
 
 
-def test_every_query_parameter_of_a_list_is_described() -> None:
+@EVERY_NOUN
+def test_every_query_parameter_of_a_list_is_described(noun: Noun) -> None:
     shared = document()["components"]["parameters"]
-    parameters = [shared[name] for name in OPERATIONS["/billing/customers", "GET"].parameters]
+    parameters = [shared[name] for name in OPERATIONS[f"/billing/{noun.kind}s", "GET"].parameters]
     names = [each["name"] for each in parameters if each["in"] == "query"]
 
-    assert sorted(names) == sorted(name.removesuffix("[key]") for name in known_parameters())
+    assert sorted(names) == sorted(name.removesuffix("[key]") for name in noun.listing.filters.names)
+
+
+def test_a_new_object_leads_to_all_that_can_be_done_with_it() -> None:
+    creating = {kind: document()["paths"][f"/billing/{kind}s"]["post"] for kind in ("customer", "account", "bill")}
+
+    assert {kind: set(operation["responses"]["201"]["links"]) for kind, operation in creating.items()} == {
+        "customer": {"retrieveCustomer", "updateCustomer", "listAccounts", "listBills"},
+        "account": {"retrieveAccount", "updateAccount", "listBills"},
+        "bill": {"retrieveBill", "updateBill", "voidBill"},
+    }
 
 
 @pytest.mark.parametrize("name", list(document()["components"]["schemas"]))
 def test_every_example_keeps_to_its_schema(name: str) -> None:
     schema = schema_of(name)
     for each in schema.get("examples", []):
-        jsonschema_rs.validate(schema, each)
+        jsonschema_rs.validate(schema, each, validate_formats=True)
 
 
 @pytest.mark.parametrize("code", list(Code))
@@ -73,32 +85,107 @@ def test_every_problem_has_an_example(code: Code) -> None:
     assert (body["code"], body["status"]) == (code, CATALOGUE[code].status)
 
 
-@pytest.mark.parametrize(("name", "fields"), [("NewCustomer", CREATE), ("CustomerChanges", UPDATE)])
-def test_the_example_of_a_request_is_taken(name: str, fields: Object) -> None:
-    assert takes(fields, schema_of(name)["examples"][0])
+FIELDS = {
+    (place, name): field
+    for place, form in (
+        ("customer", customers.CREATE), ("account", accounts.CREATE), ("bill", bills.CREATE), ("update", bills.UPDATE),
+        ("settings", settings.UPDATE),
+    )
+    for name, field in form.members.items()
+}  # fmt: skip
 
+
+@pytest.mark.parametrize("field", [field for field in FIELDS.values() if "examples" in field.schema])
+def test_the_example_of_a_member_is_taken(field: Field) -> None:
+    assert all(field.check(each, "", Faults()) is not UNSET for each in field.schema["examples"])
+
+
+@EVERY_NOUN
+def test_the_example_of_a_filter_is_taken(noun: Noun) -> None:
+    parameters = [
+        document()["components"]["parameters"][name] for name in OPERATIONS[f"/billing/{noun.kind}s", "GET"].parameters
+    ]
+    given = [(each["name"], str(each["example"])) for each in parameters if each["in"] == "query" and "example" in each]
+    faults = Faults()
+    noun.listing.filters.read([pair for pair in given if pair[0] != "metadata"], faults)
+
+    assert faults.found == []
+
+
+class Taken(NamedTuple):
+    """A request that a form takes, and the schema that describes it."""
+
+    name: str
+    form: Object
+    right: dict[str, Any]
+    clearable: frozenset[str] | None = None
+
+
+A_BILL = {"external_reference": "ref", "customer": "ref", "currency": "ZAR", "amount_due": 1}
+REQUESTS = [
+    Taken("NewCustomer", customers.CREATE, {"external_reference": "ref"}),
+    Taken("NewAccount", accounts.CREATE, {"external_reference": "ref", "customer": "ref"}),
+    Taken("NewBill", bills.CREATE, A_BILL),
+    Taken("CustomerChanges", customers.UPDATE, {}),
+    Taken("CustomerMergePatch", customers.UPDATE, {}, customers.CUSTOMERS.clearable),
+    Taken("AccountChanges", accounts.UPDATE, {}),
+    Taken("AccountMergePatch", accounts.UPDATE, {}, accounts.ACCOUNTS.clearable),
+    Taken("BillChanges", bills.UPDATE, {}),
+    Taken("BillMergePatch", bills.UPDATE, {}, bills.BILLS.clearable),
+    Taken("BillVoiding", bills.VOID, {}),
+    Taken("SettingsChanges", settings.UPDATE, {}),
+    Taken("SettingsMergePatch", settings.UPDATE, {}, settings.NONE_CLEARS),
+]
 
 TEXTS = st.one_of(
     st.text(max_size=20),
     st.text(alphabet="abAZ09+-_.@\n\u0660é😀", max_size=20),
-    *(st.from_regex(field.schema["pattern"]) for field in MEMBERS.values() if "pattern" in field.schema),
+    *map(st.from_regex, sorted({field.schema["pattern"] for field in FIELDS.values() if "pattern" in field.schema})),
     st.integers(250, 260).map("x".__mul__),
+    st.dates().map(str),
 )
-VALUES = st.one_of(
+PLAIN = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**54), 2**54), TEXTS, st.lists(TEXTS, max_size=2),
     st.dictionaries(TEXTS, TEXTS | st.none(), max_size=3), st.just(JOHN_DOE["payment_rules"]),
 )  # fmt: skip
+NAMES = st.sampled_from(sorted({"nonsense", "bill", "min_amount", "max_amount", *(name for _, name in FIELDS)}))
+RULES = st.dictionaries(
+    st.sampled_from(["customer", "account", "bill"]), st.none() | st.just(JOHN_DOE["payment_rules"])
+)
+VALUES = RULES | st.recursive(
+    PLAIN,
+    lambda inside: st.dictionaries(NAMES, inside, max_size=3).map({"external_reference": "ref"}.__or__),
+    max_leaves=6,
+)
 
 
-@given(st.dictionaries(st.sampled_from([*CREATE.members, "id", "nonsense"]), VALUES, max_size=4))
-def test_the_schema_and_the_check_take_the_same_customers(members: dict[str, Any]) -> None:
+def takes(request: Taken, value: object) -> bool:
+    faults = Faults()
+    if request.form is settings.UPDATE:
+        settings.checked(value, faults, is_merge=request.clearable is not None)
+    else:
+        request.form.check_members(value, "", faults, request.clearable)
+    return not faults.found
+
+
+def as_formed(node: Any) -> Any:
+    """Leave out of a schema what no form says: which members need which, which is told after all forms are right."""
+    if isinstance(node, dict):
+        return {name: as_formed(value) for name, value in node.items() if name != "dependentRequired"}
+    return [as_formed(each) for each in node] if isinstance(node, list) else node
+
+
+@cache
+def described(name: str) -> jsonschema_rs.Validator:
+    return jsonschema_rs.validator_for(as_formed(schema_of(name)), validate_formats=True)
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.name)
+@given(data=st.data())
+def test_the_schema_and_the_check_take_the_same_requests(request_: Taken, data: st.DataObject) -> None:
     """They are made of the same declarations, but of two languages: JSON Schema with ECMA 262 patterns, and Python."""
-    request = {"external_reference": "ref", **members}
-    schema = {name: value for name, value in schema_of("NewCustomer").items() if name != "dependentRequired"}
+    formed = [name for name, field in request_.form.members.items() if not isinstance(field, Anything)]
+    given = data.draw(st.dictionaries(st.sampled_from([*formed, "nonsense"]), VALUES, max_size=4))
+    value = {**request_.right, **given}
 
-    assert takes(CREATE, request) == jsonschema_rs.is_valid(schema, request)
-
-
-@pytest.mark.parametrize("name", [name for name in MEMBERS if "examples" in MEMBERS[name].schema])
-def test_the_example_of_a_member_is_taken(name: str) -> None:
-    assert MEMBERS[name].check(MEMBERS[name].schema["examples"][0], "", Faults()) is not UNSET
+    assert takes(request_, value) == described(request_.name).is_valid(value)

@@ -1,11 +1,21 @@
-"""Customers as the tests make them."""
+"""Customers, accounts and bills as the tests make them, and what is recorded of each."""
 
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
+import pytest
+
 from tests.contract.client import Answer, Client, Json
+from tests.contract.service import Database
 
 CUSTOMERS: Final = "/billing/customers"
+ACCOUNTS: Final = "/billing/accounts"
+BILLS: Final = "/billing/bills"
+SETTINGS: Final = "/billing/settings"
+PLACES: Final = {"bcus": CUSTOMERS, "bacc": ACCOUNTS, "bill": BILLS}
 LARGEST: Final = 2**53 - 1
 RULES: Final[Json] = {
     "min_amount": 100,
@@ -49,6 +59,114 @@ def a_customer(client: Client, **members: Any) -> Json:
     return customer
 
 
-def at(customer: Json) -> str:
-    """Return the path of a customer."""
-    return f"{CUSTOMERS}/{customer['id']}"
+def an_account(client: Client, **members: Any) -> Json:
+    """Create an account, which must succeed, and return it; of a new customer unless `members` name one."""
+    customer = members.pop("customer", None) or a_customer(client)["id"]
+    answer = client.post(ACCOUNTS, a_request(customer=customer, **members))
+    assert answer.status == 201, answer.body
+    account: Json = answer.json()
+    return account
+
+
+def create_bill(client: Client, **members: Any) -> Answer:
+    """POST a bill of 1000 ZAR with `members`, whatever comes of it; on a new customer unless they say on what."""
+    on = {} if {"customer", "account"} & set(members) else {"customer": a_customer(client)["id"]}
+    return client.post(BILLS, a_request(**{"currency": "ZAR", "amount_due": 1000} | on | members))
+
+
+def a_bill(client: Client, **members: Any) -> Json:
+    """Create a bill, which must succeed, and return it."""
+    answer = create_bill(client, **members)
+    assert answer.status == 201, answer.body
+    bill: Json = answer.json()
+    return bill
+
+
+def create_account(client: Client, **members: Any) -> Answer:
+    """POST an account with `members`, whatever comes of it; of a new customer unless they name one."""
+    of = {} if "customer" in members else {"customer": a_customer(client)["id"]}
+    return client.post(ACCOUNTS, a_request(**of, **members))
+
+
+def at(thing: Json) -> str:
+    """Return the path of a customer, an account or a bill."""
+    return f"{PLACES[thing['id'][:4]]}/{thing['id']}"
+
+
+@dataclass(frozen=True)
+class Noun:
+    """A kind of object, as far as the contract says the same of every kind.
+
+    Attributes:
+        name: What it is called; its table too.
+        path: Where its objects are.
+        prefix: How its ids begin.
+        reserved: How its references may not begin.
+        create: POST one with members, whatever comes of it.
+        more: What a request for a new one has beside its reference.
+        rules: The payment rules that a new one gets from a new merchant.
+    """
+
+    name: str
+    path: str
+    prefix: str
+    reserved: str
+    create: Callable[..., Answer]
+    more: Callable[[Client], Json]
+    rules: Json
+
+    def __str__(self) -> str:
+        return self.name
+
+    def make(self, client: Client, **members: Any) -> Json:
+        """Create one, which must succeed, and return it."""
+        answer = self.create(client, **members)
+        assert answer.status == 201, answer.body
+        made: Json = answer.json()
+        return made
+
+    def request(self, client: Client, **members: Any) -> Json:
+        """Return what creates a new one with `members`."""
+        return a_request(**(self.more(client) | members))
+
+
+def of_a_customer(client: Client) -> Json:
+    """Return the member that names a new customer."""
+    return {"customer": a_customer(client)["id"]}
+
+
+CUSTOMER: Final = Noun("customer", CUSTOMERS, "bcus_", "bcus_", create, lambda client: {}, DEFAULT_RULES)
+ACCOUNT: Final = Noun("account", ACCOUNTS, "bacc_", "bacc_", create_account, of_a_customer, DEFAULT_RULES)
+BILL: Final = Noun(
+    "bill",
+    BILLS,
+    "bill_",
+    "bcus_",
+    create_bill,
+    lambda client: of_a_customer(client) | {"currency": "ZAR", "amount_due": 1000},
+    DEFAULT_RULES | {"max_amount": 1000},
+)
+EVERY_NOUN: Final = pytest.mark.parametrize("noun", [CUSTOMER, ACCOUNT, BILL], ids=str)
+
+
+def refused(answer: Answer, status: int, *pointers: str) -> None:
+    """Expect a refusal that names exactly these faults, in any order."""
+    code = {400: "invalid_request", 404: "not_found", 409: "conflict"}[status]
+    assert (answer.status, answer.code) == (status, code), answer.body
+    assert sorted(answer.pointers) == sorted(pointers), answer.body
+
+
+def transfers(database: Database, thing: Json) -> list[tuple[Any, ...]]:
+    """Return the transfers of an object: cause, debit, credit, amount, total after it, currency."""
+    columns = "version, cause, debit, credit, amount, total_after, currency"
+    rows = database.rows(f"SELECT {columns} FROM transfer WHERE obligation_id = $1 ORDER BY version", thing["id"])
+    assert [row["version"] for row in rows] == [*range(1, len(rows) + 1)]
+    return [tuple(row)[1:] for row in rows]
+
+
+def events(database: Database, thing: Json) -> list[tuple[str, Json]]:
+    """Return the events of an object, whose sequence must have no gaps: the type and the data of each."""
+    rows = database.rows("SELECT sequence, body FROM event WHERE object_id = $1 ORDER BY sequence", thing["id"])
+    assert [row["sequence"] for row in rows] == [*range(1, len(rows) + 1)]
+    bodies = [json.loads(row["body"]) for row in rows]
+    return [(body["type"], body["data"]) for body in bodies]

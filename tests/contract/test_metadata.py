@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.contract.client import Answer, Client
-from tests.contract.samples import a_customer, at, create
+from tests.contract.samples import EVERY_NOUN, Noun, at
 
 
 def refused(answer: Answer, *pointers: str) -> None:
@@ -17,6 +17,7 @@ def keys(count: int, start: int = 0) -> dict[str, str]:
     return {f"key_{number}": str(number) for number in range(start, start + count)}
 
 
+@EVERY_NOUN
 @pytest.mark.parametrize(
     "metadata",
     [
@@ -27,14 +28,15 @@ def keys(count: int, start: int = 0) -> dict[str, str]:
         {f"{n:02}" + "😀" * 38: "😀" * 500 for n in range(20)}, {"a": "null"}, {"a\nb": "c\nd"}, {"1": "1"},
     ],
 )  # fmt: skip
-def test_metadata_may_be(client: Client, metadata: dict[str, str]) -> None:
+def test_metadata_may_be(client: Client, noun: Noun, metadata: dict[str, str]) -> None:
     """1.7: at most 20 keys, names of 1 to 40 characters, values strings of at most 500."""
-    assert a_customer(client, metadata=metadata)["metadata"] == metadata
-    customer = a_customer(client)
-    assert client.patch(at(customer), {"metadata": metadata}).json()["metadata"] == metadata
-    assert client.get(at(customer)).json()["metadata"] == metadata
+    assert noun.make(client, metadata=metadata)["metadata"] == metadata
+    thing = noun.make(client)
+    assert client.patch(at(thing), {"metadata": metadata}).json()["metadata"] == metadata
+    assert client.get(at(thing)).json()["metadata"] == metadata
 
 
+@EVERY_NOUN
 @pytest.mark.parametrize(
     ("metadata", "pointer"),
     [
@@ -58,32 +60,35 @@ def test_metadata_may_be(client: Client, metadata: dict[str, str]) -> None:
         (True, "/metadata"),
     ],
 )
-def test_metadata_may_not_be(client: Client, metadata: object, pointer: str) -> None:
+def test_metadata_may_not_be(client: Client, noun: Noun, metadata: object, pointer: str) -> None:
     """1.7: anything else is refused, and the pointer (RFC 6901) names the key."""
-    customer = a_customer(client)
-    refused(create(client, metadata=metadata), pointer)
-    refused(client.patch(at(customer), {"metadata": metadata}), pointer)
-    refused(client.merge(at(customer), {"metadata": metadata}), pointer)
-    assert client.get(at(customer)).json() == customer
+    thing = noun.make(client)
+    refused(noun.create(client, metadata=metadata), pointer)
+    refused(client.patch(at(thing), {"metadata": metadata}), pointer)
+    refused(client.merge(at(thing), {"metadata": metadata}), pointer)
+    assert client.get(at(thing)).json() == thing
 
 
-def test_empty_metadata_is_absent(client: Client) -> None:
+@EVERY_NOUN
+def test_empty_metadata_is_absent(client: Client, noun: Noun) -> None:
     """1.1: an empty `metadata` is absent from the response."""
-    assert "metadata" not in a_customer(client, metadata={})
+    assert "metadata" not in noun.make(client, metadata={})
 
 
-def test_a_patch_merges_metadata(client: Client) -> None:
+@EVERY_NOUN
+def test_a_patch_merges_metadata(client: Client, noun: Noun) -> None:
     """1.7: PATCH merges it, in either media type."""
-    path = at(a_customer(client, metadata={"a": "1", "b": "2"}))
+    path = at(noun.make(client, metadata={"a": "1", "b": "2"}))
     assert client.patch(path, {"metadata": {"b": "3", "c": "4"}}).json()["metadata"] == {"a": "1", "b": "3", "c": "4"}
     assert client.merge(path, {"metadata": {"a": ""}}).json()["metadata"] == {"a": "", "b": "3", "c": "4"}
     assert client.patch(path, {"metadata": {}}).json()["metadata"] == {"a": "", "b": "3", "c": "4"}
 
 
-def test_the_limit_of_20_holds_after_the_merge(client: Client) -> None:
+@EVERY_NOUN
+def test_the_limit_of_20_holds_after_the_merge(client: Client, noun: Noun) -> None:
     """1.7: the limit of 20 holds after the merge."""
-    created = create(client, metadata=keys(20))
-    path = created.header("Location")
+    created = noun.create(client, metadata=keys(20))
+    path = at(created.json())
     assert client.patch(path, {"metadata": {"key_0": "changed"}}).status == 200
     etag = client.get(path).etag
     refused(client.patch(path, {"metadata": {"one_more": "x"}}), "/metadata")
@@ -93,16 +98,18 @@ def test_the_limit_of_20_holds_after_the_merge(client: Client) -> None:
     assert swapped.json()["metadata"] == keys(19, 1) | {"one_more": "x"}
 
 
-def test_a_patch_may_name_more_than_20_keys_where_20_are_left(client: Client) -> None:
+@EVERY_NOUN
+def test_a_patch_may_name_more_than_20_keys_where_20_are_left(client: Client, noun: Noun) -> None:
     """1.7: the limit is on what stands after the merge, not on what the request names."""
-    path = at(a_customer(client, metadata=keys(20)))
+    path = at(noun.make(client, metadata=keys(20)))
     change = dict.fromkeys(keys(20)) | keys(20, 100)
     assert client.merge(path, {"metadata": change}).json()["metadata"] == keys(20, 100)
 
 
-def test_concurrent_patches_lose_no_key(client: Client) -> None:
+@EVERY_NOUN
+def test_concurrent_patches_lose_no_key(client: Client, noun: Noun) -> None:
     """1.7: a merge is a merge with what stands, also when many come at once."""
-    path = at(a_customer(client))
+    path = at(noun.make(client))
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda n: client.patch(path, {"metadata": {f"key_{n}": str(n)}}), range(25)))
     assert sorted(answer.status for answer in answers) == [200] * 20 + [400] * 5

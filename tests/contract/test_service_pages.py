@@ -8,8 +8,19 @@ from urllib.parse import urljoin, urlsplit
 import jsonschema_rs
 import pytest
 
-from tests.contract.client import Client
-from tests.contract.samples import CUSTOMERS, a_customer, at
+from tests.contract.client import Client, Json
+from tests.contract.samples import (
+    ACCOUNTS,
+    BILLS,
+    CUSTOMERS,
+    EVERY_NOUN,
+    SETTINGS,
+    Noun,
+    a_bill,
+    a_customer,
+    an_account,
+    at,
+)
 
 CODES = [
     "invalid_request", "unauthorized", "invalid_api_key", "forbidden", "not_found", "payment_not_found",
@@ -83,16 +94,31 @@ def test_the_document_has_every_operation_with_its_answers(document: Any) -> Non
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     }
+    listed, created = {"200", "400"}, {"201", "400", "409", "413", "415", "422"}
+    retrieved, updated = {"200", "304", "400", "404"}, {"200", "400", "404", "409", "412", "413", "415", "422"}
     expected = {
-        (CUSTOMERS, "get"): {"200", "400"},
-        (CUSTOMERS, "post"): {"201", "400", "409", "413", "415", "422"},
-        (f"{CUSTOMERS}/{{customer}}", "get"): {"200", "304", "400", "404"},
-        (f"{CUSTOMERS}/{{customer}}", "patch"): {"200", "400", "404", "409", "412", "413", "415", "422"},
+        (CUSTOMERS, "get"): listed,
+        (CUSTOMERS, "post"): created,
+        (f"{CUSTOMERS}/{{customer}}", "get"): retrieved,
+        (f"{CUSTOMERS}/{{customer}}", "patch"): updated,
+        (ACCOUNTS, "get"): listed,
+        (ACCOUNTS, "post"): created | {"404"},
+        (f"{ACCOUNTS}/{{account}}", "get"): retrieved,
+        (f"{ACCOUNTS}/{{account}}", "patch"): updated,
+        (BILLS, "get"): listed,
+        (BILLS, "post"): created | {"404"},
+        (f"{BILLS}/{{bill}}", "get"): retrieved,
+        (f"{BILLS}/{{bill}}", "patch"): updated,
+        (f"{BILLS}/{{bill}}/void", "post"): updated,
+        (SETTINGS, "get"): retrieved - {"404"},
+        (SETTINGS, "patch"): updated - {"404"},
     }
     for operation, statuses in expected.items():
-        assert statuses | {"401", "403", "429", "500", "503"} <= set(operations[operation]["responses"])
-    content = operations[f"{CUSTOMERS}/{{customer}}", "patch"]["requestBody"]["content"]
-    assert set(content) == {"application/json", "application/merge-patch+json"}
+        assert statuses | {"401", "403", "429", "500", "503"} == set(operations[operation]["responses"])
+    patches = [operation for (_, method), operation in operations.items() if method == "patch"]
+    for operation in patches:
+        assert set(operation["requestBody"]["content"]) == {"application/json", "application/merge-patch+json"}
+    assert not operations[f"{BILLS}/{{bill}}/void", "post"]["requestBody"]["required"]
     names = [operation["operationId"] for operation in operations.values() if "operationId" in operation]
     assert len(names) == len(set(names))
 
@@ -131,14 +157,50 @@ def test_every_schema_is_a_json_schema(document: Any) -> None:
         jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema)
 
 
-def test_a_customer_is_what_the_document_says(document: Any, client: Client) -> None:
-    responses = document["paths"][f"{CUSTOMERS}/{{customer}}"]["get"]["responses"]
-    schema = {"components": document["components"]} | responses["200"]["content"]["application/json"]["schema"]
-    full = a_customer(client, name="x", currency="ZAR", balance=-5, email="a@b.c", phone="+12", metadata={"a": "b"})
-    for customer in (a_customer(client), full):
-        jsonschema_rs.validate(schema, customer)
-    assert not jsonschema_rs.is_valid(schema, full | {"balance": "5"})
-    assert not jsonschema_rs.is_valid(schema, full | {"id": "cus_1"})
+def answer_of(document: Any, path: str, status: str = "200") -> jsonschema_rs.Validator:
+    """Return what a GET may be answered with, as the document says."""
+    schema = document["paths"][path]["get"]["responses"][status]["content"]["application/json"]["schema"]
+    return jsonschema_rs.validator_for({"components": document["components"]} | schema, validate_formats=True)
+
+
+FULL: dict[str, Json] = {
+    "customer": {"name": "x", "currency": "ZAR", "balance": -5, "email": "a@b.c", "phone": "+12"},
+    "account": {"name": "x", "currency": "ZAR", "balance": -5},
+    "bill": {"due_date": "2026-02-28", "bill_date": "2026-01-31"},
+}
+"""The members of each kind that may be left out."""
+
+
+@EVERY_NOUN
+def test_an_object_and_a_page_are_what_the_document_says(document: Any, client: Client, noun: Noun) -> None:
+    schema = answer_of(document, f"{noun.path}/{{{noun.name}}}")
+    full = noun.make(client, metadata={"a": "b"}, **FULL[noun.name])
+    for thing in (noun.make(client), full):
+        schema.validate(thing)
+    answer_of(document, noun.path).validate(client.get(noun.path).json())
+    assert not schema.is_valid(full | {"id": "cus_1"})
+    assert not schema.is_valid(full | {"metadata": {"a": None}})
+    assert not schema.is_valid({name: value for name, value in full.items() if name != "external_reference"})
+
+
+def test_a_bill_on_an_account_a_paid_one_and_a_voided_one_are_what_the_document_says(
+    document: Any, client: Client
+) -> None:
+    schema = answer_of(document, f"{BILLS}/{{bill}}")
+    bill = a_bill(client, account=an_account(client)["id"])
+    paid = client.patch(at(bill), {"amount_paid": bill["amount_due"]}).json()
+    voided = client.post(f"{at(a_bill(client))}/void", {}).json()
+    for thing in (bill, paid, voided):
+        schema.validate(thing)
+    assert not schema.is_valid(bill | {"status": "open"})
+    assert not schema.is_valid(bill | {"due_date": "2025-02-30"})
+
+
+def test_the_settings_are_what_the_document_says(document: Any, client: Client) -> None:
+    schema = answer_of(document, SETTINGS)
+    settings = client.get(SETTINGS).json()
+    schema.validate(settings)
+    assert not schema.is_valid(settings | {"time_zone": 2})
 
 
 class _Assets(HTMLParser):

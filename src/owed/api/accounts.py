@@ -2,12 +2,11 @@
 
 from owed.api import customers
 from owed.api.fields import Field, Object, Text
-from owed.api.filters import Filters
-from owed.api.forms import METADATA, MONEY, PAYMENT_RULES, Parent, balance, fixed, ours, reference, settled
+from owed.api.filters import IN_CURRENCY, Filters
+from owed.api.forms import METADATA, MONEY, PAYMENT_RULES, balance, fixed, ours, reference, settled
 from owed.api.lists import Listing
 from owed.api.resource import Resource
 from owed.core.accounts import AccountMembers
-from owed.core.customers import CustomerMembers
 from owed.model import search
 from owed.model.identifiers import ACCOUNT
 
@@ -19,17 +18,11 @@ MEMBERS: dict[str, Field] = {
     "metadata": METADATA,
 }
 
-CUSTOMER = Parent(
-    customers.CREATE,
-    CustomerMembers,
-    "Whose account it is: the id or the external reference of a customer, or a whole new customer.",
-)
-
 CREATE = Object(
     {
         **ours("id", "customer_id"),
         "external_reference": reference("account", ACCOUNT, "ACC1234567890"),
-        "customer": CUSTOMER,
+        "customer": customers.owner("Whose account it is"),
         **MEMBERS,
     },
     dict,
@@ -48,7 +41,7 @@ ACCOUNTS = Resource(AccountMembers, CREATE, UPDATE, clearable=frozenset({"name",
 LIST = Listing(
     AccountMembers.kind,
     Filters(
-        {"currency": (MONEY, search.currency_term)},
+        {"currency": (IN_CURRENCY, search.currency_term)},
         owners=("customer",),
         searched="name or reference",
     ),

@@ -2,10 +2,10 @@
 
 from msgspec import UNSET
 
-from owed.api import accounts
+from owed.api import accounts, customers
 from owed.api.commands import carry_out, read_form
 from owed.api.fields import Choice, Date, Field, Integer, Object
-from owed.api.filters import Filters
+from owed.api.filters import IN_CURRENCY, Filters
 from owed.api.forms import METADATA, PAYMENT_RULES, Parent, currency, fixed, ours, read_members, reference, settled
 from owed.api.lists import Listing
 from owed.api.messages import Request, Response
@@ -35,7 +35,7 @@ CREATE = Object(
     {
         **ours("id", "customer_id", "account_id", "status", "amount_paid", "amount_remaining"),
         "external_reference": reference("bill", CUSTOMER, "INV1234567890"),
-        "customer": accounts.CUSTOMER,
+        "customer": customers.owner("Whose bill it is"),
         "account": ACCOUNT,
         "currency": CURRENCY,
         "amount_due": Integer(1, MAX_AMOUNT, "The amount to collect, in the currency's smallest unit.", 2000),
@@ -70,7 +70,7 @@ LIST = Listing(
     BillMembers.kind,
     Filters(
         {
-            "currency": (CURRENCY, search.currency_term),
+            "currency": (IN_CURRENCY, search.currency_term),
             "status": (Choice(tuple(BillStatus), "How the bill stands.", BillStatus.UNPAID), search.status_term),
         },
         owners=("customer", "account"),

@@ -1,12 +1,13 @@
 """Customers over HTTP (contract, section 2)."""
 
 from owed.api.fields import Field, Object, Pattern, Text
-from owed.api.filters import Filters
-from owed.api.forms import METADATA, MONEY, PAYMENT_RULES, balance, fixed, ours, reference
+from owed.api.filters import IN_CURRENCY, Filters
+from owed.api.forms import METADATA, MONEY, PAYMENT_RULES, Parent, balance, fixed, ours, reference
 from owed.api.lists import Listing
 from owed.api.resource import Resource
 from owed.core.customers import CustomerMembers
 from owed.model import search
+from owed.model.customer import Customer
 from owed.model.identifiers import CUSTOMER
 
 LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -43,6 +44,14 @@ CREATE = Object(
 
 UPDATE = Object({**fixed("id", "external_reference"), **MEMBERS}, dict, "The members to change.")
 
+
+def owner(whose: str) -> Parent[Customer]:
+    """Make the field of the customer that an object is to belong to."""
+    return Parent(
+        CREATE, CustomerMembers, f"{whose}: the id or the external reference of a customer, or a whole new customer."
+    )
+
+
 CUSTOMERS = Resource(CustomerMembers, CREATE, UPDATE, clearable=frozenset({"name", "email", "phone", "payment_rules"}))
 
 LIST = Listing(
@@ -51,7 +60,7 @@ LIST = Listing(
         {
             "email": (MEMBERS["email"], search.email_term),
             "phone": (MEMBERS["phone"], search.phone_term),
-            "currency": (MEMBERS["currency"], search.currency_term),
+            "currency": (IN_CURRENCY, search.currency_term),
         },
         searched="name, e-mail, phone or reference",
     ),

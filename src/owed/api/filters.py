@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from owed.api import query
 from owed.api.fields import Choice, Date, Faults, Field, Pattern, Text
-from owed.api.forms import METADATA
+from owed.api.forms import METADATA, currency
 from owed.core.state import NAME
 from owed.model import search
 from owed.model.bill import BillStatus
@@ -18,6 +18,10 @@ from owed.store.lists import Due
 METADATA_FILTER = re.compile(r"metadata\[(.*)\]", re.DOTALL).fullmatch
 
 REFERENCE = Pattern("[a-zA-Z0-9_-]+", 255, "an external reference", "A whole external reference.", "UCR1234567890")
+
+IN_CURRENCY = currency("Only those in this currency.")
+
+EXAMPLES = {"customer": "UCR1234567890", "account": "UAR1234567890"}
 
 TIMES = ("created_after", "created_before")
 PAGING = ("limit", "cursor")
@@ -103,7 +107,7 @@ class Filters:
 def owner(kind: str) -> Pattern:
     """Make the filter on the object of a kind that those of a list belong to."""
     description = f"Only those of one {kind}: its id, or its external reference."
-    return Pattern(NAME, 255, f"the id or the external reference of one {kind}", description, "UCR1234567890")
+    return Pattern(NAME, 255, f"the id or the external reference of one {kind}", description, EXAMPLES[kind])
 
 
 def due(checked: dict[str, Any], today: date) -> Due | None:

@@ -139,4 +139,4 @@ def read_members(
     metadata = given.get("metadata", UNSET)
     if metadata is not UNSET and clearable is None:
         given["metadata"] = {key: text for key, text in metadata.items() if text is not None}
-    return members(**given)
+    return members(**given, faulty=frozenset(name for name, value in given.items() if value is UNSET))

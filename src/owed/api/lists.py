@@ -14,6 +14,7 @@ from owed.api.service import Service
 from owed.core.state import Name
 from owed.model import search
 from owed.model.identifiers import EPOCH
+from owed.model.tenant_settings import TenantSettings
 from owed.store.lists import END, Cursor, ListQuery, Page
 
 DEFAULT_LIMIT = 20
@@ -34,7 +35,11 @@ class Listing:
         pairs = query.parameters(request, faults)
         scope = f"{request.key.tenant_id} {request.path} {sorted(pair for pair in pairs if pair[0] not in PAGING)}"
         given = self.filters.read(pairs, faults)
-        asked = self._query(request, given, cursor(service, given.once.get("cursor"), scope, faults), faults)
+        asked = msgspec.structs.replace(
+            self.query(request.key.tenant_id, request.key.settings, given, faults),
+            limit=limit(given.once.get("limit"), faults),
+            cursor=cursor(service, given.once.get("cursor"), scope, faults),
+        )
         query.refuse_faulty(faults)
         page = await self._page(service, asked, given)
         at = asked.cursor.id if asked.cursor else ""
@@ -46,17 +51,16 @@ class Listing:
         body = msgspec.json.encode({"data": [item.shown() for item in page.objects]})
         return Response(200, body, {"content-type": JSON, **headers})
 
-    def _query(self, request: Request, given: Given, at: Cursor | None, faults: Faults) -> ListQuery:
-        """Make the query of a request, but for the owners, which must be looked up."""
+    def query(self, tenant_id: int, settings: TenantSettings, given: Given, faults: Faults) -> ListQuery:
+        """Make the query of the filters that are given, but for the owners, which must be looked up."""
         times = {name: query.timestamp(given.once[name], name, faults) for name in TIMES if name in given.once}
         return ListQuery(
             kind=self.kind,
-            tenant_id=request.key.tenant_id,
-            limit=limit(given.once.get("limit"), faults),
-            cursor=at,
+            tenant_id=tenant_id,
+            limit=MOST,
             external_reference=given.checked.get("external_reference"),
             terms=frozenset(self.filters.terms(given, faults)),
-            due=due(given.checked, today=request.key.settings.date_at(datetime.now(UTC))),
+            due=due(given.checked, today=settings.date_at(datetime.now(UTC))),
             created_after=times.get("created_after") or EPOCH,
             created_before=times.get("created_before") or END,
         )

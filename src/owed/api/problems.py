@@ -42,7 +42,8 @@ CATALOGUE: dict[Code, Entry] = {
     Code.NOT_FOUND: Entry(
         HTTPStatus.NOT_FOUND,
         "Not found",
-        "There is no such object or route for this merchant and mode. Test and live data never meet: check the key.",
+        "There is no such object or route for this merchant and mode. Where the body names the object, as a bill names "
+        "its customer or its account, `errors` says in which member. Test and live data never meet: check the key.",
     ),
     Code.PAYMENT_NOT_FOUND: Entry(
         HTTPStatus.NOT_FOUND, "No such payment", "There is no such payment for this merchant and mode."
@@ -63,7 +64,8 @@ CATALOGUE: dict[Code, Entry] = {
     Code.CONFLICT: Entry(
         HTTPStatus.CONFLICT,
         "The state forbids it",
-        "The request is valid, but what stands forbids it: the reference is taken, or money already uses the currency.",
+        "The request is valid, but what stands forbids it: a reference is taken, money already uses the currency, a "
+        "bill is voided, or there is money on a bill that is to be voided.",
     ),
     Code.IDEMPOTENCY_KEY_IN_USE: Entry(
         HTTPStatus.CONFLICT,

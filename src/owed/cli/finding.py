@@ -1,7 +1,6 @@
 """Finding objects from the command line, by the filters of the API's lists."""
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from inspect import Parameter, signature
 from typing import Any, NamedTuple
 
@@ -10,7 +9,7 @@ import typer
 
 from owed.api import query
 from owed.api.fields import Faults
-from owed.api.filters import METADATA_FILTER, TIMES, Filters, Given, due
+from owed.api.filters import METADATA_FILTER, TIMES, Filters, Given
 from owed.api.lists import MOST, Listing
 from owed.cli.errors import Refused, wrong
 from owed.cli.tenants import Tenant
@@ -18,8 +17,7 @@ from owed.core.outcomes import Fault
 from owed.core.state import Name
 from owed.model import search
 from owed.model.billing_object import BillingObject
-from owed.model.identifiers import EPOCH
-from owed.store.lists import END, Cursor, ListQuery, Lists
+from owed.store.lists import Cursor, ListQuery, Lists
 from owed.store.lookups import Lookups
 
 Command = Callable[..., None]
@@ -73,7 +71,7 @@ async def find_newest(tenant: Tenant, listing: Listing, filters: Mapping[str, An
     """
     faults = Faults()
     given = listing.filters.read(list(parameters(filters, faults)), faults)
-    asked = await list_query(tenant, listing, given, faults)
+    asked = listing.query(tenant.id, (await tenant.settings()).settings, given, faults)
     if faults.found:
         raise wrong(Fault(option_of(fault.pointer), fault.detail) for fault in faults.found)
     owners = [await owner_term(tenant, kind, given) for kind in listing.filters.owners if kind in given.checked]
@@ -98,22 +96,6 @@ def metadata_parameter(text: str, faults: Faults) -> tuple[str, str]:
     if not equals:
         faults.note(query.place("metadata"), "This must be KEY=VALUE, such as plan=gold.")
     return f"metadata[{key}]", value
-
-
-async def list_query(tenant: Tenant, listing: Listing, given: Given, faults: Faults) -> ListQuery:
-    """Make the query of a list, but for the owners, which must be looked up."""
-    times = {name: query.timestamp(given.once[name], name, faults) for name in TIMES if name in given.once}
-    settings = (await tenant.settings()).settings
-    return ListQuery(
-        kind=listing.kind,
-        tenant_id=tenant.id,
-        limit=MOST,
-        external_reference=given.checked.get("external_reference"),
-        terms=frozenset(listing.filters.terms(given, faults)),
-        due=due(given.checked, today=settings.date_at(datetime.now(UTC))),
-        created_after=times.get("created_after") or EPOCH,
-        created_before=times.get("created_before") or END,
-    )
 
 
 async def owner_term(tenant: Tenant, kind: str, given: Given) -> str:

@@ -10,11 +10,12 @@ from owed.api.lists import DEFAULT_LIMIT, Listing
 from owed.cli import tenants
 from owed.cli.amounts import Amount
 from owed.cli.finding import Found, filtered_by, find, find_newest
-from owed.cli.history import History, history_of, print_history
+from owed.cli.history import print_history
 from owed.cli.options import DatabaseUrl, DataDir, Json, settings_from
 from owed.cli.output import print_json, print_rows, print_sheet
-from owed.cli.tenants import Merchant, ModeOption, Tenant
+from owed.cli.tenants import Merchant, ModeOption, Tenant, read
 from owed.model.billing_object import BillingObject
+from owed.store.history import History, history_of
 
 Limit = Annotated[int, typer.Option(min=1, help="How many at most, the newest first.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The id, or the external reference.")]
@@ -96,7 +97,7 @@ def commands(noun: Noun) -> typer.Typer:
     ) -> None:
         async def work(tenant: Tenant) -> tuple[BillingObject, History]:
             found = await find(tenant, kind, name)
-            return found, await history_of(tenant, found.id)
+            return found, await read(tenant.pool, lambda connection: history_of(connection, tenant.id, found.id))
 
         place = settings_from(data_dir=data_dir, database_url=database_url)
         found, history = tenants.run(place, merchant, mode, work)

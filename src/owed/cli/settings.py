@@ -15,10 +15,10 @@ from owed.api.fields import Faults
 from owed.api.settings import UPDATE, settings_members
 from owed.cli import tenants
 from owed.cli.errors import Refused, lowered, wrong
-from owed.cli.history import Attribution, attributions, print_attributions
+from owed.cli.history import print_attributions
 from owed.cli.options import DatabaseUrl, DataDir, Json, settings_from
 from owed.cli.output import print_json, print_sheet
-from owed.cli.tenants import Merchant, ModeOption, Tenant
+from owed.cli.tenants import Merchant, ModeOption, Tenant, read
 from owed.core.command import Command
 from owed.core.outcomes import Code, Done, Fault, Outcome
 from owed.core.settings import UpdateSettings
@@ -29,6 +29,7 @@ from owed.model.attribution import Actor
 from owed.model.identifiers import IdSource
 from owed.model.tenant_settings import SettingsRecord
 from owed.settings import SettingsError
+from owed.store.history import Attribution, attributions
 from owed.store.postgres import PostgresStore
 
 KEY_ID = "cli"
@@ -111,7 +112,10 @@ def change(
 async def standing(tenant: Tenant) -> Standing:
     """Read the settings as they stand."""
     record = await tenant.settings()
-    return Standing(record, await attributions(tenant, record.id, [record.updated_at]))
+    words = await read(
+        tenant.pool, lambda connection: attributions(connection, tenant.id, record.id, [record.updated_at])
+    )
+    return Standing(record, words)
 
 
 def command(tenant: Tenant, given: dict[str, Any], rules: dict[str, str | None], reason: str | None) -> UpdateSettings:

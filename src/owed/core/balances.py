@@ -29,7 +29,7 @@ class BalanceMembers(Members[Noun], Generic[Noun], frozen=True, kw_only=True):
         yield from super().faults(standing)
         currency = standing.obligation.currency if standing else None
         yield from currency_faults(currency, self.currency)
-        if self.balance is not UNSET and self.currency is UNSET and currency is None:
+        if self.balance is not UNSET and (currency, self.currency) == (None, UNSET) and "currency" not in self.faulty:
             yield Fault("/currency", "A balance needs a currency: give one, such as ZAR, in the same request.")
 
     def conflict(self, standing: Noun) -> Refused | None:

@@ -81,7 +81,9 @@ class BillMembers(Members[Bill], frozen=True, kw_only=True):
             amount_due=amount_due,
             bill_date=self._bill_date(making),
         )
-        raised = making.journal.post(Obligation(), bare.id, amount_due, certain(self.currency), Cause.BILL_RAISED)
+        raised = making.journal.post(
+            Obligation(tracked=True), bare.id, amount_due, certain(self.currency), Cause.BILL_RAISED
+        )
         bill = msgspec.structs.replace(bare, **self.plain(bare), obligation=raised)
         return making.journal.record(bill, "bill.created")
 
@@ -116,7 +118,7 @@ class BillMembers(Members[Bill], frozen=True, kw_only=True):
     def _overpays(self, standing: Bill) -> bool:
         """Tell whether the request would pay more than is due, under the rules that it leaves, where they forbid it."""
         rules = standing.payment_rules if self.payment_rules is UNSET else self.payment_rules
-        if self.amount_paid is UNSET or self.amount_paid == standing.amount_paid:
+        if self.amount_paid is UNSET or self.amount_paid == standing.amount_paid or "payment_rules" in self.faulty:
             return False
         return self.amount_paid > standing.amount_due and not (rules and rules.overpayment_allowed)
 

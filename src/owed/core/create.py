@@ -55,7 +55,7 @@ class Create(msgspec.Struct, frozen=True, kw_only=True):
         known = {fault.pointer for fault in self.faults}
         if "" in known:
             return  # there was no object to read
-        if known.isdisjoint(f"/{name}" for name in self.members.lineage):
+        if self.members.faulty.isdisjoint(self.members.lineage):
             yield from (fault for fault in self.members.lineage_faults() if fault.pointer not in known)
         for at, part in parts_of(self.members):
             for fault in part.faults(None):

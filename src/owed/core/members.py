@@ -22,6 +22,9 @@ class Members(msgspec.Struct, Generic[Noun], frozen=True, kw_only=True):
     """The members that a request gives of an object. UNSET: not given. None: to be cleared.
 
     Each noun says what is right on its own objects, how one is made, and how one is changed.
+
+    Attributes:
+        faulty: Members that were given in a form that is wrong: nothing follows from their being UNSET.
     """
 
     kind: ClassVar[str]
@@ -37,6 +40,7 @@ class Members(msgspec.Struct, Generic[Noun], frozen=True, kw_only=True):
     external_reference: str | UnsetType = UNSET
     payment_rules: PaymentRules | UnsetType | None = UNSET
     metadata: dict[str, str | None] | UnsetType = UNSET
+    faulty: frozenset[str] = frozenset()
 
     def parents(self) -> "dict[str, str | Members[Any]]":
         """Give the objects that this one is to belong to, by member, as far as they are given."""

@@ -110,6 +110,16 @@ class ListQuery(msgspec.Struct, frozen=True):
     created_before: datetime = END
 
     @property
+    def statuses(self) -> list[BillStatus]:
+        """List the statuses that are asked for."""
+        return [status for status in BillStatus if status_term(status) in self.terms]
+
+    @property
+    def is_impossible(self) -> bool:
+        """Tell whether nothing can be found: there are two statuses, or no day in the range of due dates."""
+        return len(self.statuses) > 1 or bool(self.due and self.due.first > self.due.last)
+
+    @property
     def table(self) -> Table[Any]:
         """Give the table of what is listed."""
         table: Table[Any] = TABLES[self.kind]
@@ -140,6 +150,8 @@ class Lists:
 
     async def page(self, query: ListQuery) -> Page:
         """Read the page that a query asks for."""
+        if query.is_impossible:
+            return Page([], has_newer=False, has_older=False)
         with translated():
             async with asyncio.timeout(PATIENCE), self._room, self._pool.connection() as connection:
                 return await read_page(Scan(connection, query, await chosen_terms(connection, query)))
@@ -155,8 +167,6 @@ class Scan(NamedTuple):
     async def rows(self, side: Cursor | None, most: int) -> list[BillingObject]:
         """Read up to `most` objects on one side of an id, the nearest first; without one, the newest."""
         query = self.query
-        if query.due and query.due.first > query.due.last:
-            return []
         if query.external_reference is not None:
             return await self._named(query.external_reference, side)
         bounds = (*self._between(side), query.created_after, query.created_before)
@@ -206,16 +216,9 @@ async def chosen_terms(connection: Connection, query: ListQuery) -> Terms | None
     counted = await rarest_first(connection, query)
     terms = [term for term, _ in counted]
     if query.due and (not counted or counted[0][1] >= COMMON):
-        return due_first(terms, query.due)
+        days = due_terms(query.statuses or BillStatus, *query.due)
+        return Terms(days, [term for term in terms if term not in map(status_term, query.statuses)])
     return Terms(terms[:1], terms[1:]) if terms else None
-
-
-def due_first(terms: list[str], due: Due) -> Terms:
-    """Give the terms that walk the due dates, of one status alone where one is asked for."""
-    statuses = {status_term(status): status for status in BillStatus}
-    asked = [statuses[term] for term in terms if term in statuses]
-    also = terms if len(asked) > 1 else [term for term in terms if term not in statuses]
-    return Terms(due_terms(asked[:1] or BillStatus, *due), also)
 
 
 async def rarest_first(connection: Connection, query: ListQuery) -> list[tuple[str, int]]:

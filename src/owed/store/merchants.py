@@ -13,6 +13,14 @@ INSERT = "INSERT INTO merchant (id, name) VALUES ($1, $2)"
 INSERT_TENANTS = "INSERT INTO tenant (merchant_id, mode) VALUES ($1, 'test'), ($1, 'live') RETURNING mode, id"
 LIST = "SELECT id, name, created_at FROM merchant ORDER BY id"
 
+FIND_TENANTS = """
+    SELECT id
+      FROM tenant
+     WHERE mode = $1 AND ($2::text IS NULL OR merchant_id = $2)
+     ORDER BY merchant_id
+     LIMIT $3
+"""
+
 # Two programs on a new database wait here for each other; the lock goes with the transaction.
 LOCK_FIRST = "SELECT pg_advisory_xact_lock(hashtextextended('owed: first merchant', 0))"
 
@@ -56,6 +64,11 @@ async def create_first_merchant(connection: Connection, name: str) -> NewMerchan
 async def list_merchants(connection: Connection) -> list[Merchant]:
     """Return all merchants, oldest first."""
     return [Merchant(**row) for row in await connection.fetch(LIST)]
+
+
+async def find_tenants(connection: Connection, mode: Mode, merchant_id: str | None, most: int) -> list[int]:
+    """Return the tenants of a mode, at most so many: the one of a merchant, or those of all."""
+    return [row["id"] for row in await connection.fetch(FIND_TENANTS, mode, merchant_id, most)]
 
 
 async def _key(connection: Connection, merchant_id: str, mode: Mode, kind: KeyType) -> str:

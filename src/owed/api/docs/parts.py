@@ -58,11 +58,8 @@ def of_filter(name: str, field: Field) -> Schema:
     """Describe the query parameter of a filter."""
     schema = {**field.schema}
     description, (example,) = schema.pop("description"), schema.pop("examples")
-    return query(name, FOUND_BY.get(name, description), schema, NAMED.get(name, example))
+    return query(name, description, schema, NAMED.get(name, example))
 
-
-FOUND_BY = {"currency": "The currency."}
-"""What a filter finds, where a member says more than that of itself."""
 
 NAMED = {noun.kind: noun.named for noun in NOUNS}
 """The objects of the examples, by kind."""

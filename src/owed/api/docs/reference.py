@@ -5,6 +5,7 @@ from functools import cache
 
 from owed.api.docs.html import Html, element, join, marked, prose, void
 from owed.api.docs.layout import links, page
+from owed.api.docs.nouns import NOUNS
 from owed.api.docs.operations import OPERATIONS, Operation
 from owed.api.docs.samples import as_text, body_example, curl
 from owed.api.docs.shapes import bounds, resolved, type_name
@@ -156,12 +157,12 @@ def row(name: str, schema: Schema, described: Schema, *, is_required: bool, plac
 
 
 def inside(schema: Schema, described: Schema) -> Iterator[Html]:
-    """List the members inside a member; those of a whole new object are folded."""
+    """List the members inside a member; for those of a whole new object, lead to where they are listed."""
     items = resolved(schema.get("items", {}), described)
     yield from (member_table(each, described) for each in (schema, items) if "properties" in each)
-    for each in (resolved(each, described) for each in schema.get("oneOf", ())):
-        if "properties" in each:
-            yield element("details", element("summary", each["description"]), member_table(each, described))
+    for noun in NOUNS:
+        if any(each.get("$ref", "").rpartition("/New")[2].startswith(noun.title) for each in schema.get("oneOf", ())):
+            yield element("p", element("a", f"The members of a new {noun.kind}", href=f"#create{noun.title}"))
 
 
 def answers(responses: Schema, described: Schema) -> Html:

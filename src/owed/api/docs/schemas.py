@@ -6,7 +6,7 @@ from typing import Any
 from owed.api import accounts, bills, customers, settings
 from owed.api.docs import nouns, story
 from owed.api.docs.nouns import NOUNS, Noun
-from owed.api.fields import Field, Metadata, Object, OnlyNull, Schema
+from owed.api.fields import Anything, Field, Metadata, Object, OnlyNull, Schema
 from owed.api.forms import PAYMENT_RULES
 from owed.api.lists import MOST
 from owed.api.problems import CATALOGUE
@@ -72,6 +72,8 @@ def schemas_of_settings() -> dict[str, Schema]:
     """Give the schemas of the settings, and of the requests that change them."""
     members = by_name(settings.UPDATE.schema["properties"])
     members["payment_rules"]["required"] = [*settings.RULES.members]
+    merged = taken(settings.UPDATE, settings.NONE_CLEARS)
+    merged["properties"]["payment_rules"] = taken(settings.RULES, settings.NONE_CLEARS)
     return {
         "Settings": {
             **settings.UPDATE.schema,
@@ -81,7 +83,7 @@ def schemas_of_settings() -> dict[str, Schema]:
             "examples": [story.settings()],
         },
         "SettingsChanges": {**taken(settings.UPDATE), "examples": [nouns.SETTINGS]},
-        "SettingsMergePatch": {**taken(settings.UPDATE, settings.NONE_CLEARS), "examples": [nouns.SETTINGS_PATCH]},
+        "SettingsMergePatch": {**merged, "examples": [nouns.SETTINGS_PATCH]},
     }
 
 
@@ -125,11 +127,16 @@ def taken(form: Object, clearable: Iterable[str] | None = None) -> Schema:
     nullable = form.members.keys() - set(form.required) if clearable is None else set(clearable)
     members = {
         name: or_null(taken_member(field)) if name in nullable else taken_member(field)
-        for name, field in form.members.items()
+        for name, field in sorted(form.members.items(), key=is_of_no_use)
         if clearable is None or not isinstance(field, OnlyNull)
     }
     described = {**form.schema, "properties": members}
     return described if form.required else {name: value for name, value in described.items() if name != "required"}
+
+
+def is_of_no_use(member: tuple[str, Field]) -> bool:
+    """Tell whether a member says nothing in a request: it may only be null, or as it stands. Such are listed last."""
+    return isinstance(member[1], OnlyNull | Anything)
 
 
 def taken_member(field: Field) -> Schema:
