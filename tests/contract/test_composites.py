@@ -497,7 +497,7 @@ def test_a_mebibyte_of_wrong_members_inside_is_refused_at_once(client: Client, d
 
 
 def test_beyond_the_faults_that_are_named_none_is_made_up(client: Client, database: Database) -> None:
-    """1.5: every fault *found*: a member that was given wrong is not said to be missing, however many faults there are."""
+    """1.5: every fault *found*: what was given wrong is not said to be missing, however many faults there are."""
     request = DEEPEST.build(client)
     part(request, "/account/customer").update({f"m{n}": n for n in range(2000)})
     for pointer in DEEPEST.parts:

@@ -5,17 +5,23 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+from owed.core.accounts import AccountMembers
+from owed.core.bills import BillMembers, Void
 from owed.core.command import Command
-from owed.core.customers import CreateCustomer, CustomerMembers, UpdateCustomer
+from owed.core.create import Create
+from owed.core.customers import CustomerMembers
 from owed.core.journal import Journal
 from owed.core.ledger import seal
+from owed.core.members import Members
 from owed.core.outcomes import Done, Fault, Outcome, Refused
 from owed.core.preconditions import IfMatch
+from owed.core.settings import SettingsMembers, UpdateSettings
 from owed.core.state import State
+from owed.core.update import Update
 from owed.model.attribution import Actor
-from owed.model.customer import Customer
 from owed.model.identifiers import IdSource
-from owed.model.payment_rules import DEFAULT_RULES, PaymentRules
+from owed.model.payment_rules import DefaultRules, PaymentRules
+from owed.model.tenant_settings import SettingsRecord, TenantSettings
 from owed.model.transfer import Transfer
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 890123, tzinfo=UTC)
@@ -23,6 +29,9 @@ SECOND = timedelta(seconds=1)
 KEY = Actor("key_1")
 JANE = Actor("key_1", "Jane", "moved house")
 RULES = PaymentRules(100, 5_000, underpayment_allowed=False, overpayment_allowed=True)
+DEFAULT_RULES = DefaultRules()
+STARTING = TenantSettings()
+"""The settings that a new merchant starts with."""
 
 
 class Stamps:
@@ -52,20 +61,54 @@ class SeededStamp:
         return self._random.randbytes(16)
 
 
-def create(
-    external_reference: str = "UCR1",
+def create(external_reference: str = "UCR1", **given: Any) -> Create:
+    """Create a customer. Here as below, what is given besides members is as in `creation`, or in `change`."""
+    return creation(CustomerMembers, external_reference=external_reference, **given)
+
+
+def create_account(external_reference: str = "ACC1", **given: Any) -> Create:
+    return creation(AccountMembers, external_reference=external_reference, **given)
+
+
+def create_bill(
+    external_reference: str = "INV1", *, currency: Any = "ZAR", amount_due: Any = 1000, **given: Any
+) -> Create:
+    own = {"external_reference": external_reference, "currency": currency, "amount_due": amount_due}
+    return creation(BillMembers, **own, **given)
+
+
+def update(customer: str = "UCR1", /, **given: Any) -> Update:
+    return change(CustomerMembers, customer, **given)
+
+
+def update_account(account: str = "ACC1", /, **given: Any) -> Update:
+    return change(AccountMembers, account, **given)
+
+
+def update_bill(bill: str = "INV1", /, **given: Any) -> Update:
+    return change(BillMembers, bill, **given)
+
+
+def void(bill: str = "INV1", /, **given: Any) -> Update:
+    return change(Void, bill, **given)
+
+
+def creation(
+    noun: type[Members[Any]],
+    /,
     *,
     tenant: int = 1,
     actor: Actor = KEY,
+    settings: TenantSettings = STARTING,
     faults: tuple[Fault, ...] = (),
     **members: Any,
-) -> CreateCustomer:
-    given = CustomerMembers(external_reference=external_reference, **members)
-    return CreateCustomer(tenant, actor, given, DEFAULT_RULES, faults)
+) -> Create:
+    return Create(tenant_id=tenant, actor=actor, members=noun(**members), settings=settings, faults=faults)
 
 
-def update(
-    customer: str = "UCR1",
+def change(
+    noun: type[Members[Any]],
+    called: str,
     /,
     *,
     tenant: int = 1,
@@ -73,8 +116,16 @@ def update(
     if_match: IfMatch = None,
     faults: tuple[Fault, ...] = (),
     **members: Any,
-) -> UpdateCustomer:
-    return UpdateCustomer(tenant, actor, customer, CustomerMembers(**members), if_match, faults)
+) -> Update:
+    given = noun(**members)
+    return Update(tenant_id=tenant, actor=actor, name=called, members=given, if_match=if_match, faults=faults)
+
+
+def update_settings(
+    *, tenant: int = 1, actor: Actor = KEY, if_match: IfMatch = None, faults: tuple[Fault, ...] = (), **members: Any
+) -> UpdateSettings:
+    given = SettingsMembers(**members)
+    return UpdateSettings(tenant_id=tenant, actor=actor, members=given, if_match=if_match, faults=faults)
 
 
 class Books:
@@ -82,7 +133,7 @@ class Books:
 
     def __init__(self, *commands: Command, stamps: Stamps | None = None) -> None:
         self.stamps = stamps or Stamps()
-        self.state = State()
+        self.state = State([SettingsRecord(tenant_id=1, settings=STARTING, updated_at=self.stamps.now)])
         for command in commands:
             self.done(command)
 
@@ -93,15 +144,38 @@ class Books:
             self.state.apply(journal)
         return outcome
 
-    def done(self, command: Command) -> Customer:
+    def done(self, command: Command) -> Any:
+        """Carry a command out, and give the object as it stands then."""
         outcome = self.decide(command)
         assert isinstance(outcome, Done), outcome
         return outcome.object
 
     def refused(self, command: Command) -> Refused:
+        """See a command refused, and that it left nothing behind."""
+        before = self.kept()
         outcome = self.decide(command)
         assert isinstance(outcome, Refused), outcome
+        assert self.kept() == before
         return outcome
+
+    def kept(self) -> tuple[int, ...]:
+        """Count all that would have to be saved."""
+        state = self.state
+        objects = [len(shelf.created()) + len([*shelf.changed()]) for shelf in state.shelves.values()]
+        return *objects, len(state.transfers), len(state.events), len(state.attributions)
+
+    def told(self, object_id: str) -> list[str]:
+        """List the types of the events that tell of an object."""
+        return [event.type for event in self.state.events if event.object_id == object_id]
+
+    def posted(self, object_id: str) -> list[Transfer]:
+        """List the transfers of an obligation."""
+        return [transfer for transfer in self.state.transfers if transfer.obligation_id == object_id]
+
+
+def places(refusal: Refused) -> list[str]:
+    """List where the faults of a refusal are."""
+    return [fault.pointer for fault in refusal.faults]
 
 
 def refuse_broken(transfers: Iterable[Transfer]) -> None:

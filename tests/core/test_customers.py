@@ -4,12 +4,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from owed.core.command import Command
 from owed.core.outcomes import Code, Fault
 from owed.model.customer import Customer
 from owed.model.money import MAX_TOTAL
-from owed.model.payment_rules import DEFAULT_RULES
 from owed.model.transfer import Cause
-from tests.core.samples import JANE, KEY, NOW, RULES, SECOND, Books, create, update
+from tests.core.samples import DEFAULT_RULES, JANE, KEY, NOW, RULES, SECOND, Books, create, places, update
 
 FULL: dict[str, Any] = {
     "name": "John Doe",
@@ -20,8 +20,11 @@ FULL: dict[str, Any] = {
 }
 
 
-def places(faults: tuple[Fault, ...]) -> list[str]:
-    return [fault.pointer for fault in faults]
+WRONG_CURRENCY: dict[str, Any] = {
+    "balance": 5,
+    "faults": (Fault("/currency", "no"),),
+    "faulty": frozenset({"currency"}),
+}
 
 
 def counters(customer: Customer) -> tuple[int, int, int]:
@@ -35,7 +38,7 @@ def test_a_created_customer_has_what_was_given_and_the_rest_is_absent() -> None:
     shown = Books().done(create("UCR1", name="John Doe")).shown()
 
     del shown["id"]
-    assert shown == {"external_reference": "UCR1", "name": "John Doe", "payment_rules": DEFAULT_RULES}
+    assert shown == {"external_reference": "UCR1", "name": "John Doe", "payment_rules": DEFAULT_RULES.customer}
 
 
 def test_a_created_customer_has_every_member_that_can_be_given() -> None:
@@ -71,14 +74,14 @@ def test_a_reference_is_taken_once_for_each_tenant() -> None:
     books = Books(create("UCR1", tenant=1), create("UCR1", tenant=2))
 
     refusal = books.refused(create("UCR1", tenant=1))
-    assert (refusal.code, places(refusal.faults)) == (Code.CONFLICT, ["/external_reference"])
+    assert (refusal.code, places(refusal)) == (Code.CONFLICT, ["/external_reference"])
 
 
 def test_every_fault_of_a_creation_is_named_and_form_comes_before_state() -> None:
     books = Books(create("UCR1"))
 
     refusal = books.refused(create("UCR1", faults=(Fault("/email", "no"),), currency="XXQ"))
-    assert (refusal.code, places(refusal.faults)) == (Code.INVALID_REQUEST, ["/email", "/currency"])
+    assert (refusal.code, places(refusal)) == (Code.INVALID_REQUEST, ["/email", "/currency"])
 
 
 def test_a_refusal_leaves_nothing_behind() -> None:
@@ -107,7 +110,13 @@ def test_a_currency_is_active_when_it_is_first_given_and_a_balance_needs_one(
     books = Books(create(**standing))
 
     refusal = books.refused(update(**given))
-    assert (refusal.code, places(refusal.faults)) == (Code.INVALID_REQUEST, [place])
+    assert (refusal.code, places(refusal)) == (Code.INVALID_REQUEST, [place])
+
+
+@pytest.mark.parametrize("command", [create("UCR2", **WRONG_CURRENCY), update(**WRONG_CURRENCY)])
+def test_a_balance_does_not_want_for_a_currency_that_was_given_wrong(command: Command) -> None:
+    """Section 1.5: each fault that was found, and none that is only guessed from another."""
+    assert places(Books(create()).refused(command)) == ["/currency"]
 
 
 def test_a_balance_may_lean_on_the_currency_that_stands() -> None:
@@ -143,7 +152,7 @@ def test_a_currency_changes_only_until_money_uses_it(standing: dict[str, Any], *
         assert books.done(update(currency="USD")).obligation.currency == "USD"
     else:
         refusal = books.refused(update(currency="USD", name="x"))
-        assert (refusal.code, places(refusal.faults)) == (Code.CONFLICT, ["/currency"])
+        assert (refusal.code, places(refusal)) == (Code.CONFLICT, ["/currency"])
 
 
 @pytest.mark.parametrize(
@@ -198,7 +207,8 @@ def test_an_update_replaces_what_is_given_and_nothing_else() -> None:
 def test_rules_are_replaced_whole() -> None:
     books = Books(create(payment_rules=RULES))
 
-    assert books.done(update(payment_rules=DEFAULT_RULES)).payment_rules == DEFAULT_RULES
+    rules = DEFAULT_RULES.customer
+    assert books.done(update(payment_rules=rules)).payment_rules == rules
 
 
 @pytest.mark.parametrize(
@@ -234,7 +244,7 @@ def test_a_fixed_member_is_refused_where_it_differs(member: str, value: object) 
     other: dict[str, Any] = {member: value}
     refusal = Books(create()).refused(update(**other, currency="XXQ"))
 
-    assert (refusal.code, places(refusal.faults)) == (Code.INVALID_REQUEST, [f"/{member}", "/currency"])
+    assert (refusal.code, places(refusal)) == (Code.INVALID_REQUEST, [f"/{member}", "/currency"])
 
 
 def test_nobody_finds_another_tenants_customer() -> None:
@@ -285,14 +295,14 @@ def test_metadata_is_merged(
 def test_a_customer_is_created_with_twenty_keys_at_the_most() -> None:
     keys = {f"k{number}": "" for number in range(21)}
 
-    assert places(Books().refused(create(metadata=keys)).faults) == ["/metadata"]
+    assert places(Books().refused(create(metadata=keys))) == ["/metadata"]
     assert len(Books().done(create(metadata={**keys, "k20": None})).metadata) == 20
 
 
 def test_twenty_keys_are_the_most_and_count_after_the_merge() -> None:
     books = Books(create(metadata={f"k{number}": "" for number in range(20)}))
 
-    assert places(books.refused(update(metadata={"one": "more"})).faults) == ["/metadata"]
+    assert places(books.refused(update(metadata={"one": "more"}))) == ["/metadata"]
     assert len(books.done(update(metadata={"one": "more", "k0": None})).metadata) == 20
 
 

@@ -1,3 +1,4 @@
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -5,11 +6,12 @@ import pytest
 
 from owed.core.ledger import OTHER_SIDE, seal, sides
 from owed.model.transfer import Cause, LedgerAccount, Transfer
-from tests.core.samples import JANE, SECOND, Books, create, refuse_broken, update
+from tests.core.samples import JANE, SECOND, Books, create, create_bill, refuse_broken, update, update_bill, void
 
 RECEIVABLE, EQUITY, REPLACEMENT = (
     LedgerAccount.RECEIVABLE, LedgerAccount.OPENING_EQUITY, LedgerAccount.BALANCE_REPLACEMENT,
 )  # fmt: skip
+BILLED, RECEIPTS = LedgerAccount.BILLED, LedgerAccount.EXTERNAL_RECEIPTS
 
 
 def three_transfers() -> list[Transfer]:
@@ -26,6 +28,12 @@ def three_transfers() -> list[Transfer]:
         (Cause.OPENING, 0, RECEIVABLE, EQUITY),
         (Cause.BALANCE_SET, 1, RECEIVABLE, REPLACEMENT),
         (Cause.BALANCE_SET, -1, REPLACEMENT, RECEIVABLE),
+        (Cause.BILL_RAISED, 1, RECEIVABLE, BILLED),
+        (Cause.CORRECTION, -1, RECEIPTS, RECEIVABLE),  # amount_paid raised: money came in elsewhere
+        (Cause.CORRECTION, 1, RECEIVABLE, RECEIPTS),
+        (Cause.CURRENCY_CHANGED, -1, BILLED, RECEIVABLE),
+        (Cause.CURRENCY_CHANGED, 1, RECEIVABLE, BILLED),
+        (Cause.VOID, -1, BILLED, RECEIVABLE),
     ],
 )
 def test_what_raises_a_debt_debits_the_receivable_and_what_lowers_it_credits_it(
@@ -40,6 +48,20 @@ def test_every_cause_has_another_side() -> None:
 
 def test_transfers_are_a_chain() -> None:
     refuse_broken(three_transfers())
+
+
+def test_each_side_of_the_ledger_nets_what_became_of_a_bill() -> None:
+    """A bill in another currency, part-paid elsewhere, put right, and voided has moved nothing in the end."""
+    books = Books(create(), create_bill(customer="UCR1"))
+    for command in (update_bill(currency="USD", amount_paid=400), update_bill(amount_paid=0), void()):
+        books.done(command)
+
+    net: Counter[tuple[LedgerAccount, str]] = Counter()
+    for transfer in books.state.transfers:
+        net[transfer.debit, transfer.currency] += abs(transfer.amount)
+        net[transfer.credit, transfer.currency] -= abs(transfer.amount)
+    assert {account for account, _ in net} == {RECEIVABLE, BILLED, RECEIPTS}
+    assert not any(net.values())
 
 
 CHANGES: dict[str, Any] = {

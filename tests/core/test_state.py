@@ -1,12 +1,14 @@
 import pytest
 
 from owed.core.state import State, is_name
-from tests.core.samples import Books, create, update
+from owed.model.bill import Bill
+from owed.model.customer import Customer
+from tests.core.samples import Books, create, create_account, create_bill, update, update_bill
 
 
 def test_an_object_is_found_by_id_and_by_reference_in_its_own_tenant() -> None:
     books = Books()
-    customer = books.done(create("UCR1"))
+    customer: Customer = books.done(create("UCR1"))
 
     shelf = books.state.customers
     assert shelf.find(1, "UCR1") is shelf.find(1, customer.id) is customer
@@ -34,6 +36,47 @@ def test_what_was_loaded_and_left_alone_is_neither_created_nor_changed() -> None
     state = State([Books().done(create())])
 
     assert (state.customers.created(), list(state.customers.changed())) == ([], [])
+
+
+def two_bills() -> tuple[Bill, Bill]:
+    """Make a bill, and another whose reference is the id of the first (contract, 1.3)."""
+    books = Books(create())
+    first = books.done(create_bill("INV1", customer="UCR1"))
+    return first, books.done(create_bill(first.id, customer="UCR1"))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_id_is_tried_before_the_reference_whichever_was_loaded_first(order: int) -> None:
+    first, second = bills = two_bills()
+    shelf = State(bills[::order]).bills
+
+    assert second.external_reference == first.id
+    assert (shelf.find(1, first.id), shelf.find(1, second.id), shelf.find(1, "INV1")) == (first, second, first)
+
+
+def test_the_id_of_a_bill_is_no_reference_that_is_taken() -> None:
+    first, second = two_bills()
+
+    assert not State([first]).bills.is_taken(1, first.id)
+    assert State([second]).bills.is_taken(1, first.id)
+    assert not State([second]).bills.is_taken(2, first.id)
+
+
+def test_two_bills_that_share_a_text_stay_two() -> None:
+    first, second = two_bills()
+    books = Books()
+    books.state = State([first, second])
+    changed = [books.done(update_bill(name, amount_paid=1)) for name in (first.id, second.id)]
+
+    assert [*books.state.bills.changed()] == sorted(zip((first, second), changed, strict=True), key=lambda it: it[0].id)
+
+
+def test_objects_of_each_kind_stand_on_a_shelf_of_their_own() -> None:
+    books = Books(create("SAME"), create_account("SAME", customer="SAME"), create_bill("SAME", account="SAME"))
+
+    found = [shelf.find(1, "SAME") for shelf in books.state.shelves.values()]
+    assert [item and item.kind for item in found] == ["customer", "account", "bill", None]
+    assert [item.kind for item in State(item for item in found if item).bills.created()] == []
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from owed.core.state import Name, State
 from owed.engine.store import LOCK_WAIT, NamesByKey, Rejected, Unknown, Writing
+from owed.model.customer import Customer
 from owed.store.memory import HeldInMemory, MemoryStore
 
 
@@ -15,6 +16,11 @@ def references(writing: Writing) -> set[str]:
     return {
         customer.external_reference for customer in (*customers.created(), *(new for _, new in customers.changed()))
     }
+
+
+def customers_in(store: MemoryStore) -> list[Customer]:
+    """List the customers that stand in a store."""
+    return [item for item in store.tables.objects.values() if isinstance(item, Customer)]
 
 
 class GatedStore(MemoryStore):

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from owed.core.accounts import AccountMembers
+from owed.core.customers import CustomerMembers
 from owed.core.outcomes import Code, Outcome
 from owed.core.state import Name
 from owed.engine import attempts
@@ -12,8 +14,10 @@ from owed.engine.deciding import BUG
 from owed.engine.engine import Limits
 from owed.engine.pending import Reply
 from owed.engine.store import AnswerKey, Blocked, Conflict, Rejected, Unavailable, Unknown
+from owed.model.bill import Bill
+from owed.model.tenant_settings import SettingsRecord, TenantSettings
 from owed.store.memory import MemoryStore
-from tests.core.samples import JANE, create, refuse_broken, update
+from tests.core.samples import JANE, create, create_bill, refuse_broken, update, update_bill, update_settings
 from tests.engine.commands import Broken, broken_render, is_done
 from tests.engine.desk import DONE, opened, render, until, word, words
 from tests.engine.stores import (
@@ -23,6 +27,7 @@ from tests.engine.stores import (
     ScriptedStore,
     SqueamishStore,
     UnreadableStore,
+    customers_in,
 )
 
 K = AnswerKey(1, "k")
@@ -46,7 +51,7 @@ async def test_a_loser_decides_again_on_what_the_winner_left() -> None:
         tasks = [desk.hand_in(update("hot", balance=number)) for number in range(30) for desk in (one, other)]
         replies = await asyncio.gather(*tasks)
 
-    (customer,) = store.tables.customers.values()
+    (customer,) = customers_in(store)
     assert words(replies) == [DONE] * 60
     assert customer.obligation.version == len(store.tables.transfers)
     refuse_broken(store.tables.transfers.values())
@@ -60,7 +65,7 @@ async def test_what_was_decided_first_is_gone_when_it_is_decided_again() -> None
 
     tables = store.tables
     assert [len(table) for table in (tables.events, tables.transfers, tables.attributions)] == [1, 1, 1]
-    (customer,) = tables.customers.values()
+    (customer,) = customers_in(store)
     assert customer.id.encode() in reply.answer.body
     assert (kept := store.kept(K)) is not None
     assert kept.answer == reply.answer
@@ -76,6 +81,41 @@ async def test_of_two_workers_one_creates_a_reference_and_the_other_hears_of_it(
         replies = await asyncio.gather(*tasks)
 
     assert sorted(words(replies)) == [Code.CONFLICT, DONE]
+
+
+async def test_of_two_workers_one_makes_a_composite_and_of_the_others_nothing_stands() -> None:
+    """They share the customer inside alone."""
+    store = GatedStore()
+    customer = CustomerMembers(external_reference="c")
+    wanted = [
+        create_bill(f"b{n}", account=AccountMembers(external_reference=f"a{n}", customer=customer)) for n in (1, 2)
+    ]
+    async with opened(store) as one, opened(store) as other:
+        tasks = [desk.hand_in(command) for desk, command in zip((one, other), wanted, strict=True)]
+        await store.arrived(2)
+        store.gate.set()
+        replies = words(await asyncio.gather(*tasks))
+
+    assert sorted(replies) == [Code.CONFLICT, DONE]
+    winner = replies.index(DONE) + 1
+    assert {item.external_reference for item in store.tables.objects.values()} == {"c", f"a{winner}", f"b{winner}"}
+    assert len(store.tables.events) == 3
+
+
+async def test_a_reference_that_is_another_bills_id_is_free_however_often_it_is_decided() -> None:
+    """Section 1.3. A rival reference in the batch has all of it decided again, with everything loaded."""
+    store = MemoryStore()
+    async with opened(store) as desk:
+        await desk.say(create("c"), create_bill("first", customer="c"))
+        (first,) = [item for item in store.tables.objects.values() if isinstance(item, Bill)]
+        replies = await desk.say(
+            update_bill(first.id, amount_paid=1),
+            create_bill(first.id, customer="c"),
+            create_bill("first", customer="c"),
+        )
+
+        assert (replies, desk.batch_sizes) == ([DONE, DONE, Code.CONFLICT], [2, 3])
+        assert await desk.say(create_bill(first.id, customer="c")) == [Code.CONFLICT]
 
 
 async def test_a_deadlock_is_run_again() -> None:
@@ -96,6 +136,36 @@ async def test_who_never_wins_is_told_so_in_the_end() -> None:
         assert (reply.answer, reply.passing) == (render(LATE), True)
 
 
+# What is saved where no event tells of it
+
+
+async def test_a_change_of_settings_is_saved_with_who_made_it() -> None:
+    store = ScriptedStore()
+    async with opened(store) as desk:
+        for command in (update_settings(time_zone="Asia/Kathmandu"), update_settings(time_zone="Asia/Kathmandu")):
+            assert await desk.say(command) == [DONE]
+
+        assert (len(store.tried), len(store.tables.attributions), len(store.tables.events)) == (1, 1, 0)
+        assert word(await desk.ask(update_settings(time_zone="Asia/Kathmandu"), "k")) == DONE
+        assert (len(store.tried), store.kept(K) is not None) == (2, True)  # the answer alone
+
+
+async def test_settings_that_two_workers_change_at_once_have_both_changes() -> None:
+    store = GatedStore()
+    async with opened(store) as one, opened(store) as other:
+        tasks = [
+            one.hand_in(update_settings(time_zone="Asia/Kathmandu")),
+            other.hand_in(update_settings(require_idempotency_key=True)),
+        ]
+        await store.arrived(2)
+        store.gate.set()
+        assert words(await asyncio.gather(*tasks)) == [DONE, DONE]
+
+    (record,) = store.tables.objects.values()
+    assert isinstance(record, SettingsRecord)
+    assert (record.version, record.settings) == (3, TenantSettings("Asia/Kathmandu", require_idempotency_key=True))
+
+
 # Case 4: poison
 
 
@@ -106,7 +176,7 @@ async def test_a_bug_is_an_error_for_its_own_command_alone(caplog: pytest.LogCap
 
         assert replies == [DONE, Code.INTERNAL_ERROR, DONE, Code.INTERNAL_ERROR, DONE]
         assert (desk.batch_sizes, len(caplog.records)) == ([5], 2)
-    assert {customer.external_reference for customer in store.tables.customers.values()} == {"a", "b", "c"}
+    assert {customer.external_reference for customer in customers_in(store)} == {"a", "b", "c"}
     assert store.tables.transfers == {}
 
 
@@ -121,7 +191,7 @@ async def test_an_answer_that_cannot_be_made_is_an_error_for_its_own_command_alo
         good.append(desk.hand_in(create("c")))
 
         assert words(await asyncio.gather(*good, bad)) == [DONE] * 3 + [Code.INTERNAL_ERROR]
-        assert (len(store.tables.customers), len(caplog.records), desk.batch_sizes) == (3, 1, [4])
+        assert (len(customers_in(store)), len(caplog.records), desk.batch_sizes) == (3, 1, [4])
 
 
 async def test_nobody_waits_for_ever_where_nothing_at_all_can_be_answered() -> None:
@@ -134,7 +204,7 @@ async def test_nobody_waits_for_ever_where_nothing_at_all_can_be_answered() -> N
 
         assert isinstance(failed, ZeroDivisionError)
         assert replies == [Reply(render(BUG))] * 3
-        assert store.tables.customers == {}
+        assert customers_in(store) == []
         assert word(await desk.ask(create("c0"), "k0")) == DONE
 
 

@@ -3,13 +3,18 @@
 import asyncio
 from random import Random
 
+import pytest
+
+from owed.core.accounts import AccountMembers
+from owed.core.customers import CustomerMembers
+from owed.core.outcomes import Code
 from owed.core.state import Name
 from owed.engine.engine import FULL, Limits
 from owed.engine.store import Writing
 from owed.store.memory import MemoryStore
-from tests.core.samples import create, update
-from tests.engine.desk import DONE, opened, render, turns, words
-from tests.engine.stores import GatedStore, references
+from tests.core.samples import create, create_account, create_bill, update
+from tests.engine.desk import DONE, opened, render, turns, word, words
+from tests.engine.stores import GatedStore, customers_in, references
 
 
 async def test_a_command_that_finds_nothing_in_flight_starts_at_once_and_alone() -> None:
@@ -76,6 +81,24 @@ async def test_a_command_that_touches_what_is_in_flight_waits_while_others_go() 
         assert words([await hot, await again, await cold]) == [DONE] * 3
 
 
+@pytest.mark.parametrize("taken", ["c", "a", "b"])
+async def test_a_composite_waits_for_whatever_part_of_it_is_in_flight(taken: str) -> None:
+    """Case 6: it touches all that it names and all that it would make."""
+    store = GatedStore()
+    account = AccountMembers(external_reference="a", customer=CustomerMembers(external_reference="c"))
+    in_flight = {"c": create("c"), "a": create_account("a", customer="x"), "b": create_bill("b", customer="x")}
+    async with opened(store) as desk:
+        first = desk.hand_in(in_flight[taken])
+        await store.arrived()
+        whole, cold = desk.hand_in(create_bill("b", account=account)), desk.hand_in(create("cold"))
+        await store.arrived()
+
+        assert (desk.batch_sizes, len(desk.engine.queue)) == ([1, 1], 1)
+        store.gate.set()
+        assert word(await cold) == DONE
+        assert words([await first, await whole]) in ([DONE, Code.CONFLICT], [Code.NOT_FOUND, DONE])
+
+
 class WatchfulStore(MemoryStore):
     """Notes whether two writings that are open at the same time share a customer."""
 
@@ -114,11 +137,11 @@ async def test_two_names_of_one_customer_may_meet_in_flight_and_both_changes_sta
     store.gate.set()
     async with opened(store, Limits(batch=1)) as desk:
         await desk.ask(create("a", currency="ZAR"))
-        (customer,) = store.tables.customers.values()
+        (customer,) = customers_in(store)
         names = ["a", customer.id] * 20
         replies = await desk.say(*(update(name, balance=number) for number, name in enumerate(names)))
 
-    (customer,) = store.tables.customers.values()
+    (customer,) = customers_in(store)
     assert (replies, customer.version, len(store.tables.transfers)) == ([DONE] * 40, 41, 40)
 
 

@@ -10,7 +10,7 @@ from owed.engine.engine import CLOSING, Limits
 from owed.store.memory import MemoryStore
 from tests.core.samples import create, update
 from tests.engine.desk import DONE, opened, render, turns, until, word, words
-from tests.engine.stores import GatedStore
+from tests.engine.stores import GatedStore, customers_in
 
 
 @pytest.mark.parametrize("moment", ["in the queue", "in flight"])
@@ -30,7 +30,7 @@ async def test_a_client_that_hangs_up_cancels_nothing(moment: str) -> None:
         await desk.engine.close()
 
     assert caller.cancelled()
-    assert len(store.tables.customers) == (1 if caller is first else 2)
+    assert len(customers_in(store)) == (1 if caller is first else 2)
 
 
 async def test_all_callers_of_a_batch_may_hang_up() -> None:
@@ -43,7 +43,7 @@ async def test_all_callers_of_a_batch_may_hang_up() -> None:
         await asyncio.wait(callers)
         store.gate.set()
 
-    assert len(store.tables.customers) == 5
+    assert len(customers_in(store)) == 5
 
 
 async def test_a_command_past_its_deadline_is_refused_before_it_is_begun() -> None:

@@ -4,20 +4,19 @@ from typing import Any
 
 import asyncpg
 
-from owed.model.customer import Customer
 from owed.model.event import Event
 from owed.model.transfer import Cause, LedgerAccount, Transfer
-from owed.store.customers import from_row
+from owed.store.objects import TABLES
 
 
-async def read_customers(reader: "asyncpg.Connection[Any]") -> list[Customer]:
-    return [from_row(row) for row in await reader.fetch("SELECT * FROM customer ORDER BY tenant_id, id")]
+async def read_objects(reader: "asyncpg.Connection[Any]", kind: str, tenant: int) -> list[Any]:
+    rows = await reader.fetch(f"SELECT * FROM {kind} WHERE tenant_id = $1 ORDER BY id", tenant)
+    return [TABLES[kind].from_row(row) for row in rows]
 
 
-async def read_customer(reader: "asyncpg.Connection[Any]", tenant: int, reference: str) -> Customer:
-    sql = "SELECT * FROM customer WHERE tenant_id = $1 AND external_reference = $2"
-    (row,) = await reader.fetch(sql, tenant, reference)
-    return from_row(row)
+async def read_object(reader: "asyncpg.Connection[Any]", kind: str, tenant: int, reference: str) -> Any:
+    (found,) = [item for item in await read_objects(reader, kind, tenant) if item.external_reference == reference]
+    return found
 
 
 async def read_transfers(reader: "asyncpg.Connection[Any]", tenant: int) -> list[Transfer]:

@@ -1,41 +1,24 @@
 """Lists: any page of any filter reads a bounded number of buffers, whatever it is on (contract, 1.6)."""
 
-import json
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-import asyncpg
 import pytest
 
-from owed.database.pool import Connection
 from owed.model import search
 from owed.model.customer import Customer
 from owed.model.identifiers import CUSTOMER, base62, uuid7
 from owed.model.obligation import Obligation
-from owed.store import customers
-from owed.store.lists import Cursor, CustomerPage, CustomerQuery, Lists, Scan, rarest_first, read_page
+from owed.store.lists import Cursor, ListQuery, Lists
 from tests.core.samples import NOW
 from tests.database.places import connected
+from tests.store.metering import load, measured
 from tests.store.workers import pooled, session
 
 COUNT = 20_000
 TEN = COUNT // 10
 OTHER_TENANT = 99
 ALL = frozenset[str]()
-
-
-class Meter:
-    """A connection that asks, before each statement, how many buffers it reads."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.buffers = 0
-
-    async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
-        (row,) = await self._connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", *values)
-        plan = json.loads(row[0])[0]["Plan"]
-        self.buffers += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
-        return await self._connection.fetch(sql, *values)
 
 
 class Loaded(NamedTuple):
@@ -64,13 +47,6 @@ def a_customer(tenant: int, number: int) -> Customer:
     )
 
 
-async def load(psql: Any, loaded: list[Customer]) -> None:
-    """Load customers and their terms, as an import does, without statistics."""
-    await psql.copy_records_to_table("customer", records=[*map(customers.to_row, loaded)], columns=[*customers.COLUMNS])
-    terms = [(customer.tenant_id, term, customer.id) for customer in loaded for term in search.customer_terms(customer)]
-    await psql.copy_records_to_table("search_term", records=terms, columns=["tenant_id", "term", "object_id"])
-
-
 @pytest.fixture(scope="module")
 def loaded(dsn: str) -> Loaded:
     made = [a_customer(1, number) for number in range(COUNT)]
@@ -84,12 +60,8 @@ def loaded(dsn: str) -> Loaded:
     return Loaded(dsn, 1, made)
 
 
-async def measured(loaded: Loaded, query: CustomerQuery) -> tuple[CustomerPage, int]:
-    """Read a page, and count the buffers that it took."""
-    async with pooled(loaded.dsn, 1) as pool, pool.connection() as connection:
-        meter: Any = Meter(connection)
-        page = await read_page(Scan(meter, query, await rarest_first(meter, query)))
-        return page, meter.buffers
+def asked(tenant: int, limit: int = 20, cursor: Cursor | None = None, **filters: Any) -> ListQuery:
+    return ListQuery("customer", tenant, limit, cursor, **filters)
 
 
 def metadata(key: str, value: str) -> str:
@@ -129,7 +101,7 @@ def at(place: Cursor | None, loaded: Loaded) -> Cursor | None:
 async def test_any_page_of_any_filter_reads_few_buffers(
     loaded: Loaded, terms: frozenset[str], place: Cursor | None
 ) -> None:
-    _, buffers = await measured(loaded, CustomerQuery(loaded.tenant, 20, at(place, loaded), terms=terms))
+    _, buffers = await measured(loaded.dsn, asked(loaded.tenant, 20, at(place, loaded), terms=terms))
 
     assert buffers < BOUND
 
@@ -140,7 +112,7 @@ async def test_several_filters_read_what_the_rarest_takes(
     loaded: Loaded, terms: frozenset[str], place: Cursor | None
 ) -> None:
     """To find the rarest, two thousand entries of each term are counted and no more."""
-    _, buffers = await measured(loaded, CustomerQuery(loaded.tenant, 20, at(place, loaded), terms=terms))
+    _, buffers = await measured(loaded.dsn, asked(loaded.tenant, 20, at(place, loaded), terms=terms))
 
     assert buffers < BOUND + len(terms) * 2_100
 
@@ -149,24 +121,24 @@ async def test_several_filters_read_what_the_rarest_takes(
 async def test_times_read_few_buffers_wherever_they_are(loaded: Loaded, terms: frozenset[str]) -> None:
     for number in (0, COUNT // 2, COUNT - 1):
         created_at = loaded.customers[number].created_at
-        _, after = await measured(loaded, CustomerQuery(loaded.tenant, 20, terms=terms, created_after=created_at))
-        _, before = await measured(loaded, CustomerQuery(loaded.tenant, 20, terms=terms, created_before=created_at))
+        _, after = await measured(loaded.dsn, asked(loaded.tenant, terms=terms, created_after=created_at))
+        _, before = await measured(loaded.dsn, asked(loaded.tenant, terms=terms, created_before=created_at))
 
         assert max(after, before) < BOUND
 
 
 async def test_a_reference_reads_few_buffers(loaded: Loaded) -> None:
-    query = CustomerQuery(loaded.tenant, 20, external_reference="ref-7", terms=frozenset({"w:odd"}))
-    page, buffers = await measured(loaded, query)
+    query = asked(loaded.tenant, external_reference="ref-7", terms=frozenset({"w:odd"}))
+    page, buffers = await measured(loaded.dsn, query)
 
-    assert (page.customers, buffers < 50) == ([loaded.customers[7]], True)
+    assert (page.objects, buffers < 50) == ([loaded.customers[7]], True)
 
 
 # What is on the pages
 
 
 def expected(loaded: Loaded, terms: frozenset[str]) -> list[str]:
-    found = [customer for customer in loaded.customers if terms <= search.customer_terms(customer)]
+    found = [customer for customer in loaded.customers if terms.issubset(customer.terms())]
     return [customer.id for customer in reversed(found)]
 
 
@@ -176,19 +148,19 @@ async def test_pages_hold_what_matches_newest_first_in_both_directions(loaded: L
     wanted = expected(loaded, terms)
     async with pooled(loaded.dsn, 1) as pool:
         lists = Lists(pool)
-        pages = [await lists.customers(CustomerQuery(loaded.tenant, 7, terms=terms))]
+        pages = [await lists.page(asked(loaded.tenant, 7, terms=terms))]
         while pages[-1].has_older and len(pages) < 6:
-            older = Cursor(newer=False, id=pages[-1].customers[-1].id)
-            pages.append(await lists.customers(CustomerQuery(loaded.tenant, 7, older, terms=terms)))
+            older = Cursor(newer=False, id=pages[-1].objects[-1].id)
+            pages.append(await lists.page(asked(loaded.tenant, 7, older, terms=terms)))
         back = [pages[-1]]
         while back[-1].has_newer:
-            newer = Cursor(newer=True, id=back[-1].customers[0].id)
-            back.append(await lists.customers(CustomerQuery(loaded.tenant, 7, newer, terms=terms)))
+            newer = Cursor(newer=True, id=back[-1].objects[0].id)
+            back.append(await lists.page(asked(loaded.tenant, 7, newer, terms=terms)))
 
-    read = [customer.id for page in pages for customer in page.customers]
+    read = [customer.id for page in pages for customer in page.objects]
     assert read == wanted[: len(read)]
     assert pages[-1].has_older == (len(read) < len(wanted))
-    assert [page.customers for page in back] == [page.customers for page in reversed(pages)]
+    assert [page.objects for page in back] == [page.objects for page in reversed(pages)]
 
 
 @pytest.mark.parametrize(
@@ -207,28 +179,26 @@ async def test_times_are_exclusive_bounds(
     def moment(number: int) -> datetime:
         return NOW + timedelta(milliseconds=number)
 
-    query = CustomerQuery(loaded.tenant, 20, terms=terms, created_after=moment(after), created_before=moment(before))
-    page, _ = await measured(loaded, query)
+    query = asked(loaded.tenant, terms=terms, created_after=moment(after), created_before=moment(before))
+    page, _ = await measured(loaded.dsn, query)
 
-    assert page.customers == [loaded.customers[number] for number in numbers]
+    assert page.objects == [loaded.customers[number] for number in numbers]
 
 
 async def test_times_are_exclusive_bounds_within_a_millisecond(loaded: Loaded) -> None:
     """An id knows only milliseconds."""
     created_at, microsecond = loaded.customers[5].created_at, timedelta(microseconds=1)
-    around = CustomerQuery(
-        loaded.tenant, 20, created_after=created_at - microsecond, created_before=created_at + microsecond
-    )
-    page, _ = await measured(loaded, around)
+    around = asked(loaded.tenant, created_after=created_at - microsecond, created_before=created_at + microsecond)
+    page, _ = await measured(loaded.dsn, around)
 
-    assert page.customers == [loaded.customers[5]]
+    assert page.objects == [loaded.customers[5]]
 
 
 async def test_a_list_never_shows_another_tenants_customers(loaded: Loaded) -> None:
     for terms in (ALL, frozenset({"w:customer"})):
-        page, _ = await measured(loaded, CustomerQuery(OTHER_TENANT, 100, terms=terms))
+        page, _ = await measured(loaded.dsn, asked(OTHER_TENANT, 100, terms=terms))
 
-        assert ({customer.tenant_id for customer in page.customers}, page.has_older) == ({OTHER_TENANT}, False)
+        assert ({customer.tenant_id for customer in page.objects}, page.has_older) == ({OTHER_TENANT}, False)
 
 
 async def test_pages_stay_right_while_customers_are_added(loaded: Loaded) -> None:
@@ -237,9 +207,9 @@ async def test_pages_stay_right_while_customers_are_added(loaded: Loaded) -> Non
     async with session(loaded.dsn) as psql, pooled(loaded.dsn, 1) as pool:
         await load(psql, made[:20])
         lists = Lists(pool)
-        first = await lists.customers(CustomerQuery(98, 10))
+        first = await lists.page(asked(98, 10))
         await load(psql, made[20:])
-        second = await lists.customers(CustomerQuery(98, 10, Cursor(newer=False, id=first.customers[-1].id)))
+        second = await lists.page(asked(98, 10, Cursor(newer=False, id=first.objects[-1].id)))
 
-    assert first.customers + second.customers == made[:20][::-1]
+    assert first.objects + second.objects == made[:20][::-1]
     assert (second.has_newer, second.has_older) == (True, False)

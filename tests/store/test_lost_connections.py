@@ -7,12 +7,14 @@ from typing import Any
 import asyncpg
 import pytest
 
+from owed.core.accounts import AccountMembers
+from owed.core.customers import CustomerMembers
 from owed.core.outcomes import Code
 from owed.database import pool
 from owed.engine.attempts import UNKNOWN, UNREACHABLE
 from owed.engine.pending import Reply
 from owed.store import postgres
-from tests.core.samples import SeededStamp, Stamps, create, update
+from tests.core.samples import SeededStamp, Stamps, create, create_bill, update, update_settings
 from tests.engine.desk import DONE, Desk, render, word, words
 from tests.store.relay import Fate, relayed
 from tests.store.workers import all_idle, blocked_backends, rows, session, worker
@@ -149,6 +151,84 @@ async def test_answers_alone_are_evidence_too(dsn: str, tenant: int) -> None:
         reply = await desk.ask(update("nobody", tenant=tenant, name="x"), "k")
 
         assert (word(reply), reply.kept, relay.struck.is_set()) == (Code.NOT_FOUND, True, True)
+
+
+# Settings, of which no event tells
+
+
+SETTINGS_CHANGE = b"settings.update"
+"""What only the statement that saves who changed the settings holds."""
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_a_change_of_settings_that_was_committed_is_known_by_who_made_it(
+    dsn: str, merchants_tenant: int, key: str | None
+) -> None:
+    tenant = merchants_tenant
+    async with relayed(dsn) as (relay, through), worker(through) as desk, session(dsn) as watcher:
+        relay.strike(SETTINGS_CHANGE, Fate.CUT_AFTER)
+        reply = await desk.ask(update_settings(tenant=tenant, time_zone="Asia/Kathmandu"), key)
+
+        assert (word(reply), reply.kept, relay.struck.is_set()) == (DONE, key is not None, True)
+        assert await settings_version(watcher, tenant) == 2
+        assert [await rows(watcher, table, tenant) for table in ("event", "attribution")] == [0, 1]
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_a_change_of_settings_that_was_never_sent_is_known_not_to_stand(
+    dsn: str, merchants_tenant: int, key: str | None
+) -> None:
+    tenant = merchants_tenant
+    command = update_settings(tenant=tenant, time_zone="Asia/Kathmandu")
+    async with relayed(dsn) as (relay, through), worker(through) as desk, session(dsn) as watcher:
+        relay.strike(SETTINGS_CHANGE, Fate.CUT_BEFORE)
+        assert (await desk.ask(command, key)).answer == render(UNREACHABLE)
+        assert await settings_version(watcher, tenant) == 1
+
+        assert word(await desk.ask(command, key)) == DONE
+        assert await settings_version(watcher, tenant) == 2
+
+
+async def test_the_same_change_by_another_worker_proves_nothing_about_ours(dsn: str, merchants_tenant: int) -> None:
+    """What stands in the end is what was asked, but by somebody else: ours was never saved, and is not attested."""
+    tenant = merchants_tenant
+    command = update_settings(tenant=tenant, time_zone="Asia/Kathmandu")
+    async with relayed(dsn) as (relay, through), worker(through) as desk, worker(dsn) as other:
+        relay.strike(SETTINGS_CHANGE, Fate.CUT_BEFORE, shut_out=True)
+        ours = desk.hand_in(command)
+        await relay.struck.wait()
+        assert word(await other.ask(command)) == DONE
+        relay.lets_in.set()
+
+        assert (await ours).answer == render(UNREACHABLE)
+
+
+async def settings_version(watcher: "asyncpg.Connection[Any]", tenant: int) -> int:
+    version: int = await watcher.fetchval("SELECT settings_version FROM tenant WHERE id = $1", tenant)
+    return version
+
+
+# Composites
+
+
+@pytest.mark.parametrize(("fate", "made"), [(Fate.CUT_AFTER, 1), (Fate.CUT_BEFORE, 0)])
+@pytest.mark.parametrize("event", [b'"customer.created"', b'"account.created"', b'"bill.created"'])
+async def test_a_composite_is_there_whole_or_not_at_all_and_the_answer_is_true(
+    dsn: str, tenant: int, event: bytes, fate: Fate, made: int
+) -> None:
+    customer = CustomerMembers(external_reference="c", currency="ZAR", balance=1)
+    command = create_bill("b", account=AccountMembers(external_reference="a", customer=customer), tenant=tenant)
+    async with relayed(dsn) as (relay, through), worker(through) as desk, session(dsn) as watcher:
+        relay.strike(event, fate)
+        reply = await desk.ask(command, "k")
+
+        assert [await rows(watcher, table, tenant) for table in ("customer", "account", "bill")] == [made] * 3
+        assert [await rows(watcher, table, tenant) for table in ("event", "transfer")] == [3 * made, 2 * made]
+        assert (word(reply), relay.struck.is_set()) == (DONE if made else Code.UNAVAILABLE, True)
+        assert (await desk.ask(command, "k")).replayed == bool(made)
+
+
+# What comes after
 
 
 async def test_a_lost_connection_is_replaced(dsn: str, tenant: int) -> None:

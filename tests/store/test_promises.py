@@ -1,85 +1,104 @@
 """What a store promises to the engine: the one on PostgreSQL and the one in memory keep the same promises."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import date
+from typing import Any
 
+import msgspec
 import pytest
 
-from owed.core.command import Command
-from owed.core.journal import Journal
-from owed.core.outcomes import Done
-from owed.core.state import Name, State
-from owed.engine.store import AnswerKey, Blocked, Conflict, NamesByKey, Store, Writing
-from owed.model.answer import Answer, KeptAnswer
-from owed.model.customer import Customer
-from owed.store.memory import MemoryStore
-from owed.store.postgres import PostgresStore
-from tests.core.samples import JANE, Stamps, create, update
-from tests.store.workers import pooled
-
-Open = Callable[[], AbstractAsyncContextManager[Store]]
-
-KEPT = KeptAnswer(b"fingerprint", Answer(201, b"{}", "/there", '"1"', "Wed, 04 Mar 2026 05:06:07 GMT"))
-SOON = 0.01
-
-
-@pytest.fixture(params=["memory", "postgresql"])
-def opened(request: pytest.FixtureRequest, dsn: str) -> Open:
-    """Open a store of either kind."""
-
-    @asynccontextmanager
-    async def open_store() -> AsyncIterator[Store]:
-        if request.param == "memory":
-            yield MemoryStore()
-            return
-        async with pooled(dsn) as pool:
-            yield PostgresStore(pool, dsn)
-
-    return open_store
+from owed.core.accounts import AccountMembers
+from owed.core.customers import CustomerMembers
+from owed.core.state import State
+from owed.engine.store import AnswerKey, Blocked, Conflict, Store, Writing
+from owed.model.payment_rules import BillRules
+from owed.model.tenant_settings import TenantSettings
+from tests.core.samples import (
+    RULES,
+    create,
+    create_bill,
+    update,
+    update_account,
+    update_bill,
+    update_settings,
+    void,
+)
+from tests.store.saving import KEPT, SOON, Open, carried_out, created, many, named, standing
 
 
-def carried_out(
-    state: State, *commands: Command, answers: dict[AnswerKey, KeptAnswer] | None = None, seed: int = 1
-) -> Writing:
-    """Carry commands out on a state, and give what is to be saved."""
-    stamp = Stamps(seed)()
-    for command in commands:
-        journal = Journal(command.tenant_id, command.actor, stamp)
-        assert isinstance(command.decide(state, journal), Done)
-        state.apply(journal)
-    return Writing(state, answers or {})
-
-
-def named(tenant: int, *references: str) -> list[Name]:
-    return [Name("customer", tenant, reference) for reference in references]
-
-
-async def standing(store: Store, tenant: int, reference: str) -> Customer | None:
-    return (await store.read(named(tenant, reference))).customers.find(tenant, reference)
-
-
-async def test_what_is_written_is_read_by_id_and_by_reference(opened: Open, tenant: int) -> None:
+@pytest.mark.parametrize("kind", ["customer", "account", "bill"])
+async def test_what_is_written_is_read_by_id_and_by_reference(opened: Open, tenant: int, kind: str) -> None:
     async with opened() as store:
-        writing = carried_out(
-            State(),
-            create("a", tenant=tenant, actor=JANE, name="John", metadata={"k": "v"}, currency="ZAR", balance=-5),
-            create("b", tenant=tenant, payment_rules=None),
-        )
+        writing = carried_out(State(), *many(tenant))
         await store.write(writing)
 
-        for customer in writing.state.customers.created():
-            assert await standing(store, tenant, customer.external_reference) == customer
-            assert await standing(store, tenant, customer.id) == customer
-            assert await standing(store, tenant + 10_000, customer.id) is None
+        made = [item for item in created(writing) if item.kind == kind]
+        assert len(made) == 2
+        for item in made:
+            assert await standing(store, tenant, item.external_reference, kind) == item
+            assert await standing(store, tenant, item.id, kind) == item
+            assert await standing(store, tenant + 10_000, item.id, kind) is None
 
 
-async def test_what_is_not_there_is_not_in_the_state(opened: Open, tenant: int) -> None:
+CHANGES = {
+    "customer": [update("whole", name=None, email="x@example.com", phone=None, balance=7, payment_rules=None)],
+    "account": [update_account("whole", name="Gas", balance=0, metadata={"k": None, "l": ""})],
+    "bill": [
+        update_bill("whole", due_date=None, currency="USD", payment_rules=None),
+        update_bill("whole", amount_paid=1000, due_date=date(2026, 3, 1), metadata={"l": ""}),
+    ],
+    "voided bill": [void("whole", metadata={"k": None})],
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+async def test_what_is_changed_is_read_as_it_stands_then(opened: Open, tenant: int, what: str) -> None:
+    kind = what.removeprefix("voided ")
     async with opened() as store:
-        state = await store.read(named(tenant, "nobody", "bcus_nobody", "no name\0"))
+        await store.write(carried_out(State(), *many(tenant)))
+        for seed, command in enumerate(CHANGES[what], 2):
+            state = await store.read(named(tenant, "whole", kind=kind))
+            await store.write(carried_out(state, msgspec.structs.replace(command, tenant_id=tenant), seed=seed))
 
-        assert (state.customers.created(), await standing(store, tenant, "nobody")) == ([], None)
-        assert (await store.read([])).customers.created() == []
+            ((before, after),) = state.shelves[kind].changed()
+            assert after.version == before.version + 1
+            assert await standing(store, tenant, "whole", kind) == after
+
+
+@pytest.mark.parametrize("kind", ["customer", "account", "bill"])
+async def test_what_is_not_there_is_not_in_the_state(opened: Open, tenant: int, kind: str) -> None:
+    """The id of an object of another kind, to begin with."""
+    async with opened() as store:
+        writing = carried_out(State(), *many(tenant))
+        await store.write(writing)
+        others = [item.id for item in created(writing) if item.kind != kind]
+        wanted = [*others, "nobody", "bcus_x", "bacc_x", "bill_x", "", "no name\0", "\ud800", "a" * 300]
+
+        state = await store.read(named(tenant, *wanted, kind=kind))
+        assert [state.shelves[kind].find(tenant, name) for name in wanted] == [None] * len(wanted)
+        assert created(Writing(await store.read([]), {})) == []
+
+
+async def test_a_text_that_is_one_bills_id_and_anothers_reference_stands_for_both(opened: Open, tenant: int) -> None:
+    """Section 1.3: the id is tried first, and the reference must still be seen to be taken."""
+    async with opened() as store:
+        writing = carried_out(State(), create("a", tenant=tenant), create_bill("b", customer="a", tenant=tenant))
+        await store.write(writing)
+        (first,) = writing.state.bills.created()
+        second = carried_out(State(created(writing)), create_bill(first.id, customer="a", tenant=tenant), seed=2)
+        await store.write(second)
+
+        for state in (
+            await store.read(named(tenant, first.id, kind="bill")),
+            await held_state(store, tenant, first.id),
+        ):
+            assert state.bills.find(tenant, first.id) == first
+            assert state.bills.is_taken(tenant, first.id)
+
+
+async def held_state(store: Store, tenant: int, name: str) -> State:
+    """Read a bill under its lock."""
+    async with store.held(named(tenant, name, kind="bill"), {}) as held:
+        return held.state
 
 
 async def test_a_change_of_what_has_changed_meanwhile_is_a_conflict(opened: Open, tenant: int) -> None:
@@ -109,119 +128,89 @@ async def test_what_is_taken_is_a_conflict_and_nothing_at_all_is_saved(opened: O
         assert await standing(store, tenant, "beside") is None
 
 
-async def test_a_transaction_shows_the_objects_the_answers_and_the_keys_that_are_busy(
-    opened: Open, tenant: int
+COMPOSITE = ["customer", "account", "bill"]
+
+
+@pytest.mark.parametrize("taken", COMPOSITE)
+async def test_of_a_composite_with_a_reference_that_is_taken_no_part_is_saved(
+    opened: Open, tenant: int, taken: str
 ) -> None:
-    kept, free, busy = (AnswerKey(tenant, key) for key in ("kept", "free", "busy"))
     async with opened() as store:
-        await store.write(carried_out(State(), create("a", tenant=tenant), answers={kept: KEPT}))
-        async with (
-            store.held([], {busy: ()}),
-            store.held([], {busy: (), free: tuple(named(tenant, "b")), kept: tuple(named(tenant, "a"))}) as held,
-        ):
-            assert (held.answers, held.busy) == ({kept: KEPT}, {busy})
-            assert held.state.customers.find(tenant, "a") is not None
+        await store.write(carried_out(State(), *many(tenant)))
+        names = {kind: "whole" if kind == taken else f"new-{kind}" for kind in COMPOSITE}
+        account = AccountMembers(
+            external_reference=names["account"], customer=CustomerMembers(external_reference=names["customer"])
+        )
+        late = carried_out(State(), create_bill(names["bill"], account=account, tenant=tenant), seed=2)
+
+        with pytest.raises(Conflict):
+            await store.write(late)
+        with pytest.raises(Conflict):
+            async with store.held([], {}) as held:
+                await held.write(late)
+        found = [await standing(store, tenant, names[kind], kind) for kind in COMPOSITE]
+        assert [item is not None for item in found] == [kind == taken for kind in COMPOSITE]
 
 
-async def test_a_key_is_busy_until_its_transaction_is_left(opened: Open, tenant: int) -> None:
-    key = AnswerKey(tenant, "k")
+# Settings
+
+
+async def test_settings_are_there_from_the_start_and_stand_as_they_are_changed(
+    opened: Open, merchants_tenant: int
+) -> None:
+    tenant = merchants_tenant
+    bill = BillRules(min_amount=5, underpayment_allowed=True, overpayment_allowed=True)
+    changes: list[dict[str, Any]] = [
+        {"time_zone": "Asia/Kathmandu"},
+        {"payment_rules": {"account": RULES, "bill": bill}},
+        {"payment_rules": {"bill": msgspec.structs.replace(bill, max_amount=7)}},
+    ]
     async with opened() as store:
-        async with store.held([], {key: ()}):
-            pass
-        with pytest.raises(ZeroDivisionError):
-            await fail_holding(store, {key: ()})
-        async with store.held([], {key: ()}) as held:
-            assert held.busy == set()
+        first = await standing(store, tenant, "settings", "settings")
+        assert (first.settings, first.version) == (TenantSettings(), 1)
+        for number, given in enumerate(changes, 2):
+            state = await store.read(named(tenant, "settings", kind="settings"))
+            await store.write(carried_out(state, update_settings(tenant=tenant, **given), seed=number))
+            ((_, changed),) = state.settings.changed()
+
+            assert await standing(store, tenant, "settings", "settings") == changed
+            assert changed.version == number
 
 
-async def fail_holding(store: Store, keys: NamesByKey, writing: Writing | None = None) -> None:
-    """Leave a transaction by a bug."""
-    async with store.held([], keys) as held:
-        if writing:
-            await held.write(writing)
-        raise ZeroDivisionError
-
-
-async def test_what_is_written_in_a_transaction_counts_when_it_is_left(opened: Open, tenant: int) -> None:
-    key = AnswerKey(tenant, "k")
+async def test_settings_that_have_changed_meanwhile_are_a_conflict(opened: Open, merchants_tenant: int) -> None:
+    tenant = merchants_tenant
+    wanted = named(tenant, "settings", kind="settings")
     async with opened() as store:
-        async with store.held(named(tenant, "a"), {key: ()}) as held:
-            await held.write(carried_out(held.state, create("a", tenant=tenant), answers={key: KEPT}))
-            assert await standing(store, tenant, "a") is None
+        one, other = await store.read(wanted), await store.read(wanted)
+        await store.write(carried_out(one, update_settings(tenant=tenant, time_zone="Asia/Kathmandu"), seed=2))
 
-        assert await standing(store, tenant, "a") is not None
-        async with store.held([], {key: ()}) as later:
-            assert later.answers == {key: KEPT}
+        late = carried_out(other, update_settings(tenant=tenant, require_idempotency_key=True), seed=3)
+        with pytest.raises(Conflict):
+            await store.write(late)
+        settings = (await standing(store, tenant, "settings", "settings")).settings
+        assert settings == TenantSettings(time_zone="Asia/Kathmandu")
 
 
-async def test_who_leaves_a_transaction_by_an_error_has_written_nothing(opened: Open, tenant: int) -> None:
+async def test_settings_that_are_held_are_waited_for_and_then_seen_as_they_stand(
+    opened: Open, merchants_tenant: int
+) -> None:
+    tenant = merchants_tenant
+    wanted = named(tenant, "settings", kind="settings")
     async with opened() as store:
-        with pytest.raises(ZeroDivisionError):
-            await fail_holding(store, {}, carried_out(State(), create("a", tenant=tenant)))
-
-        assert await standing(store, tenant, "a") is None
-
-
-async def test_an_object_that_is_held_is_waited_for_and_then_seen_as_it_stands(opened: Open, tenant: int) -> None:
-    async with opened() as store:
-        await store.write(carried_out(State(), create("a", tenant=tenant)))
-        waits = asyncio.Event()
-
-        async def hold_too() -> Customer | None:
-            waits.set()
-            async with store.held(named(tenant, "a"), {}, 5.0) as held:
-                return held.state.customers.find(tenant, "a")
-
-        async with store.held(named(tenant, "a"), {}) as held:
-            second = asyncio.create_task(hold_too())
-            await waits.wait()
-            await held.write(carried_out(held.state, update("a", tenant=tenant, name="x"), seed=2))
-            assert not second.done()
-
-        assert getattr(await second, "name", None) == "x"
-
-
-async def test_an_object_that_is_held_too_long_blocks(opened: Open, tenant: int) -> None:
-    async with opened() as store:
-        await store.write(carried_out(State(), create("a", tenant=tenant), create("b", tenant=tenant)))
-        state = await store.read(named(tenant, "a"))
-        async with store.held(named(tenant, "a"), {}):
+        async with store.held(wanted, {}) as held:
             with pytest.raises(Blocked):
-                async with store.held(named(tenant, "b", "a"), {}, SOON):
+                async with store.held(wanted, {}, SOON):
                     pass
-            with pytest.raises(Blocked):
-                await store.write(carried_out(state, update("a", tenant=tenant, name="x"), seed=2))
-            async with store.held(named(tenant, "b"), {}, SOON):
-                pass
+            await held.write(carried_out(held.state, update_settings(tenant=tenant, time_zone="Asia/Kathmandu")))
+
+        async with store.held(wanted, {}) as later:
+            found = later.state.settings.find(tenant, "settings")
+        assert found is not None
+        assert (found.settings.time_zone, found.version) == ("Asia/Kathmandu", 2)
 
 
-async def test_what_is_named_under_a_busy_key_is_not_held(opened: Open, tenant: int) -> None:
-    """Its command is not decided in this transaction, so nobody needs to wait for it."""
-    key = AnswerKey(tenant, "k")
+async def test_the_settings_of_one_tenant_are_nobody_elses(opened: Open, merchants_tenant: int) -> None:
     async with opened() as store:
-        await store.write(carried_out(State(), create("a", tenant=tenant)))
-        async with (
-            store.held(named(tenant, "a"), {key: ()}),
-            store.held([], {key: tuple(named(tenant, "a"))}, SOON) as held,
-        ):
-            assert held.busy == {key}
+        state = await store.read(named(merchants_tenant, "settings", kind="settings"))
 
-
-async def test_a_transaction_that_is_too_late_for_a_reference_or_a_key_is_a_conflict(opened: Open, tenant: int) -> None:
-    """Neither is locked by who creates it: it is not there yet."""
-    key = AnswerKey(tenant, "k")
-    async with opened() as store:
-        for late in (
-            carried_out(State(), create("a", tenant=tenant), seed=2),
-            carried_out(State(), create("b", tenant=tenant), answers={key: KEPT}, seed=3),
-        ):
-            with pytest.raises(Conflict):
-                await write_late(store, carried_out(State(), create("a", tenant=tenant), answers={key: KEPT}), late)
-
-
-async def write_late(store: Store, first: Writing, late: Writing) -> None:
-    """Write something while a transaction is open, unless it is there already, and then something else in that."""
-    async with store.held([], {}) as held:
-        if await standing(store, first.state.customers.created()[0].tenant_id, "a") is None:
-            await store.write(first)
-        await held.write(late)
+        assert state.settings.find(merchants_tenant + 10_000, "settings") is None

@@ -9,7 +9,6 @@ import pytest
 
 from owed.core.outcomes import Code
 from owed.core.state import Name
-from owed.database.pool import SESSION
 from owed.engine import attempts, keys
 from owed.engine.attempts import LATE
 from owed.engine.engine import Limits
@@ -19,7 +18,7 @@ from owed.store.failures import errors_seen
 from owed.store.postgres import PostgresStore
 from tests.core.samples import create, refuse_broken, update
 from tests.engine.desk import DONE, render, word, words
-from tests.store.reading import read_customer, read_transfers
+from tests.store.reading import read_object, read_transfers
 from tests.store.workers import pooled, rows, session, worker
 
 
@@ -57,18 +56,11 @@ async def test_a_hot_customer_changes_once_for_each_change_whichever_worker_it_c
         assert words(await asyncio.gather(*tasks)) == [DONE] * 200
 
         transfers = await read_transfers(watcher, tenant)
-        customer = await read_customer(watcher, tenant, "hot")
+        customer = await read_object(watcher, "customer", tenant, "hot")
         refuse_broken(transfers)
         assert customer.obligation.total == transfers[-1].total_after == sum(transfer.amount for transfer in transfers)
         assert customer.obligation.version == len(transfers)
         assert (customer.version, await rows(watcher, "event", tenant)) == (customer.event_sequence, customer.version)
-
-
-@pytest.fixture
-def patient_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for locks so long that PostgreSQL finds a deadlock first, after a second."""
-    monkeypatch.setitem(SESSION, "lock_timeout", "20s")
-    errors_seen.clear()
 
 
 @pytest.mark.usefixtures("patient_locks")

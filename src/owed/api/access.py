@@ -46,6 +46,7 @@ class Access:
         self._dsn = dsn
         self._known: dict[bytes, ApiKey] = {}
         self._revision = -1
+        self._forgotten = 0
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
         self._used: set[str] = set()
@@ -82,20 +83,20 @@ class Access:
                 return self._known.get(hashed) or await self._fetch(hashed)
 
     def forget(self) -> None:
-        """Forget what is known, for it has changed here: whoever asks next is told what stands now."""
+        """Forget all keys, with their settings: whoever asks next is told what stands now."""
         self._known.clear()
-        self._revision = -1  # nor is an answer kept that is on its way
+        self._forgotten += 1  # nor is an answer kept that is on its way
 
     def note_use(self, key: ApiKey) -> None:
         """Note that a key is in use; it is recorded soon, for many keys at once."""
         self._used.add(key.id)
 
     async def _fetch(self, hashed: bytes) -> ApiKey | None:
-        revision = self._revision
+        forgotten = self._forgotten
         with translated():
             async with self._pool.connection() as connection:
                 key = (await find_keys(connection, [hashed])).get(hashed)
-        if key and revision == self._revision and len(self._known) < MOST_KEYS:
+        if key and forgotten == self._forgotten and len(self._known) < MOST_KEYS:
             self._known[hashed] = key
         return key
 
@@ -113,7 +114,7 @@ class Access:
                     async with self._pool.connection() as lent:
                         revision = await read_revision(lent)
             if revision != self._revision or len(self._known) >= MOST_KEYS:
-                self._known.clear()
+                self.forget()
             self._revision, self._read_at = revision, began_at
 
     async def _listen(self) -> None:

@@ -135,7 +135,7 @@ class Choice:
 
     def __init__(self, values: tuple[str, ...], description: str, example: str) -> None:
         self._values = frozenset(values)
-        self._named = " or ".join(values)
+        self._named = " or ".join((", ".join(values[:-1]), values[-1])).removeprefix(" or ")
         self.schema: Schema = {
             "type": "string", "enum": list(values), "description": description, "examples": [example],
         }  # fmt: skip
@@ -229,7 +229,8 @@ class Object:
     ) -> None:
         self.members = members
         self.required = required
-        self._unknown = f"There is no such member; there are {', '.join(members)}."
+        given = (name for name, field in members.items() if not isinstance(field, OnlyNull))
+        self._unknown = f"There is no such member; there are {', '.join(given)}."
         self._make = make
         self._rule = rule
         self.schema: Schema = {

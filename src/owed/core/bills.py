@@ -133,7 +133,7 @@ class Void(BillMembers, frozen=True, kw_only=True):
         if standing.is_voided:
             return Refused(Code.CONFLICT, "The bill is voided already.")
         if standing.amount_paid:
-            detail = f"{standing.amount_paid} of the bill is paid: refund it, or correct amount_paid to 0, first."
+            detail = f"There is money on the bill: amount_paid is {standing.amount_paid}. Correct it to 0 first."
             return Refused(Code.CONFLICT, detail)
         return None
 

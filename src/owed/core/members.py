@@ -57,7 +57,7 @@ class Members(msgspec.Struct, Generic[Noun], frozen=True, kw_only=True):
             standing: The object to be changed; None where one is to be made.
         """
         for name in self.required if standing is None else ():
-            if getattr(self, name) is UNSET:
+            if getattr(self, name) is UNSET and name not in self.faulty:
                 yield Fault(f"/{name}", "This is required.")
         if self.metadata is not UNSET:
             yield from metadata_faults(merged(standing.metadata if standing else {}, self.metadata))

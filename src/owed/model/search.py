@@ -8,8 +8,8 @@ from itertools import pairwise
 
 WORD = re.compile(r"[^\W_]+")
 
-BLOCKS = (1, 64, 4096)
-"""The lengths in days of the blocks that due dates are found by: any range of dates is a few hundred of them."""
+BLOCKS = (1, 32, 1024, 32768)
+"""The lengths in days of the blocks that due dates are found by: any range of dates is less than 300 of them."""
 
 
 def words(text: str) -> list[str]:

@@ -54,6 +54,7 @@ CREATE TABLE bill (
     UNIQUE (tenant_id, external_reference),
     FOREIGN KEY (tenant_id, customer_id) REFERENCES customer,
     FOREIGN KEY (tenant_id, account_id) REFERENCES account,
+    CHECK (status = 'voided' OR (status = 'paid') = (amount_paid >= amount_due)),
     CHECK (total = CASE status WHEN 'voided' THEN 0 ELSE amount_due - amount_paid END)
 );
 
