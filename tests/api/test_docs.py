@@ -1,11 +1,14 @@
 """The pages of documentation, as a browser gets them."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 
+from owed.api.docs.addresses import EXAMPLE, addressed
 from owed.api.docs.html import element, join, prose, void
 from tests.contract.client import Client
+from tests.contract.service import Service
 
 PAGES = ["/docs", "/docs/errors"]
 ASSETS = ["docs.css", "docs.js", "owed.svg"]
@@ -20,6 +23,18 @@ def test_text_is_escaped_and_html_is_not() -> None:
 
 def test_backquotes_mark_code_and_empty_lines_paragraphs() -> None:
     assert prose("a `<b>`\n\nc") == "<p>a <code>&lt;b&gt;</code></p><p>c</p>"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "written"),
+    [
+        ("https://pay.example/owed", "https://pay.example/owed"),
+        ("http://[::1]:8201", "http://[::1]:8201"),
+        ("https://pay.example/\"<'&\\", "https://pay.example/%22%3C%27%26%5C"),
+    ],
+)
+def test_an_address_is_put_in_as_it_can_stand_in_html_json_and_a_shell(base_url: str, written: str) -> None:
+    assert addressed(f"curl {EXAMPLE}/billing".encode(), base_url) == f"curl {written}/billing".encode()
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -76,3 +91,37 @@ def test_every_operation_has_its_place_on_the_page_under_its_group(anonymous: Cl
         [operation["operationId"] for operation in operations if operation["tags"] == [tag]]
         for tag in ("Customers", "Accounts", "Bills", "Settings", "Service")
     ]
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/openapi.json"])
+def test_the_examples_are_at_the_address_that_was_called(anonymous: Client, path: str) -> None:
+    page = anonymous.get(path, Host="pay.example:8443").body.decode()
+
+    assert set(re.findall(r"http://[^/\s\"<]+(?=/billing|/docs)", page)) == {"http://pay.example:8443"}
+
+
+def test_the_examples_are_at_the_public_address_where_there_is_one(serve: Callable[..., Service]) -> None:
+    page = serve(OWED_PUBLIC_URL="https://pay.example/owed").client().get("/docs").body.decode()
+
+    assert set(re.findall(r"curl (?:-X \w+ )?(\S+?)(?=/billing|/health|/ready|/metrics)", page)) == {
+        "https://pay.example/owed"
+    }
+
+
+def test_what_is_one_of_a_few_values_is_chosen_and_not_typed(anonymous: Client) -> None:
+    page = anonymous.get("/docs").body.decode()
+    fields = dict(re.findall(r'<select id="listBills-(\w+)"[^>]*>(.*?)</select>', page))
+
+    assert {name: re.findall(r'value="(\w*)"', options) for name, options in fields.items()} == {
+        "status": ["", "unpaid", "paid", "voided"],
+        "overdue": ["", "true"],
+    }
+
+
+def test_the_catalogue_says_what_cannot_be_met_yet(anonymous: Client) -> None:
+    page = anonymous.get("/docs/errors").body.decode()
+    articles = dict(re.findall(r'<article id="([a-z-]+)">(.*?)</article>', page, re.DOTALL))
+    without = {name for name, article in articles.items() if "An example" not in article}
+
+    assert without == {"payment-not-found", "payment-refused"}
+    assert all("payments come later" in articles[name] for name in without)

@@ -2,17 +2,23 @@
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
+from html import unescape
+from itertools import pairwise
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import jsonschema_rs
 import pytest
 
+from owed.api.docs.nouns import NOUNS, Noun
 from owed.api.docs.operations import OPERATIONS, Operation
+from owed.api.docs.parts import filters
 from owed.api.docs.samples import curl, path_example
 from owed.api.messages import JSON, MERGE_PATCH
 from owed.api.openapi import document
-from tests.contract.client import Client
+from tests.contract.client import Answer, Client
 from tests.contract.service import Service, data_directory
 
 WITH_A_KEY = {route: operation for route, operation in OPERATIONS.items() if not operation.is_public}
@@ -45,21 +51,46 @@ def examples_of(operation: Operation, media_type: str) -> list[Any]:
 
 def sent(client: Client, path: str, method: str, body: Any, media_type: str) -> Any:
     encoded = None if body is None else json.dumps(body).encode()
-    answer = client.send(method, path, encoded, {"Content-Type": media_type} if encoded else {})
+    return answered(client.send(method, path, encoded, {"Content-Type": media_type} if encoded else {}))
+
+
+def answered(answer: Answer) -> Any:
+    """Give what a request was answered with, the first time that it was sent."""
     assert answer.status in {200, 201}, answer.body
+    assert "idempotent-replayed" not in answer.headers
     return answer.json()
+
+
+def lines_of(client: Client) -> dict[str, list[str]]:
+    """Read the command line of each operation off the page, as a shell would; by the operation's id."""
+    page = client.get("/docs").body.decode()
+    lines = re.findall(r'<article id="(\w+)">(?:(?!</article>).)*?<pre[^>]*>(curl .*?)</pre>', page, re.DOTALL)
+    return {name: shlex.split(unescape(line)) for name, line in lines}
+
+
+def pasted(client: Client, line: list[str]) -> Any:
+    """Send the request of a command line, with a key that is real."""
+    headers = dict(given.split(": ", 1) for option, given in pairwise(line) if option == "-H")
+    del headers["Authorization"]
+    (url,) = (word for word in line if "://" in word)
+    after = dict(pairwise(line))
+    body = after["-d"].encode() if "-d" in line else None
+    return answered(client.send(after.get("-X", "GET"), urlsplit(url).path, body, headers))
 
 
 @pytest.mark.parametrize(("path", "method"), WITH_A_KEY)
 def test_every_request_is_taken_and_answered_as_it_is_shown(newcomer: Client, path: str, method: str) -> None:
+    """All on one server in the order of the page, each from its command line first, as a newcomer pastes them."""
     operation = WITH_A_KEY[path, method]
+    first = pasted(newcomer, lines_of(newcomer)[operation.id])
     (shown,) = (success for status, success in operation.answers.items() if status < 300)
     schema = {"components": document()["components"], "$ref": f"#/components/schemas/{shown.schema}"}
-    answers = [
+    others = [
         sent(newcomer, path_example(path, operation), method, body, media_type)
         for media_type in (JSON, *(kind for kind in operation.bodies if kind == MERGE_PATCH))
-        for body in examples_of(operation, media_type)
+        for body in examples_of(operation, media_type)[media_type == JSON :]
     ]
+    answers = [first, *others]
 
     for answer in answers:
         jsonschema_rs.validate(schema, answer, validate_formats=True)
@@ -75,3 +106,17 @@ def test_the_command_line_is_the_request(path: str, method: str) -> None:
     assert path_example(path, operation) in line
     assert "{" not in path_example(path, operation)
     assert ("-X" in line, "Idempotency-Key" in line) == (method != "GET", method != "GET")
+
+
+def test_each_command_line_has_an_idempotency_key_of_its_own(newcomer: Client) -> None:
+    keys = [word for line in lines_of(newcomer).values() for word in line if word.startswith("Idempotency-Key: ")]
+
+    assert len(keys) == len(set(keys)) == sum("IdempotencyKey" in each.parameters for each in OPERATIONS.values())
+
+
+@pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.kind)
+@pytest.mark.parametrize("name", ["external_reference", "q"])
+def test_the_example_of_what_to_search_for_finds_something(newcomer: Client, noun: Noun, name: str) -> None:
+    (example,) = (each["example"] for each in filters(noun).values() if each["name"] == name)
+
+    assert newcomer.get(f"/billing/{noun.kind}s?{urlencode({name: example})}").json()["data"] != []

@@ -1,5 +1,6 @@
-"""The command `owed` as its users run it: as processes."""
+"""The command `owed` as its users run it: as processes, or here where a process of its own would tell no more."""
 
+import io
 import json
 import os
 import re
@@ -9,12 +10,15 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
+
+from owed.cli.app import main
 
 OWED = [sys.executable, "-m", "owed"]
 
@@ -30,11 +34,32 @@ def owed(home: Path, *arguments: str, **settings: str) -> subprocess.CompletedPr
     return subprocess.run([*OWED, *arguments], env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
-def owed_json(home: Path, *arguments: str) -> Any:
-    """Run a command that prints JSON."""
-    done = owed(home, *arguments, "--json")
+def owed_here(home: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end in this process, which saves most of the time that it takes."""
+    out, err = io.StringIO(), io.StringIO()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        for name in [each for each in os.environ if each.startswith("OWED_")]:
+            patch.delenv(name)
+        for name, value in {**environment(home), **settings}.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "argv", ["owed", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    return subprocess.CompletedProcess(sys.argv, int(ended.value.code or 0), out.getvalue(), err.getvalue())
+
+
+def json_of(done: subprocess.CompletedProcess[str]) -> Any:
+    """Return the JSON that a command has printed."""
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def owed_json(home: Path, *arguments: str) -> Any:
+    """Run a command that prints JSON."""
+    return json_of(owed(home, *arguments, "--json"))
 
 
 @dataclass

@@ -11,7 +11,7 @@ import pytest
 from owed.api import accounts, bills, customers
 from owed.api.lists import Listing
 from owed.cli.finding import options
-from tests.cli.programs import owed, owed_json
+from tests.cli.programs import json_of, owed, owed_here
 from tests.contract.client import Client, Json
 from tests.contract.samples import ACCOUNTS, BILLS, CUSTOMERS
 from tests.contract.service import Merchant, Service
@@ -49,17 +49,17 @@ def look(service: Service, merchant: Merchant) -> Callable[..., CompletedProcess
     """Run a command on the merchant's test data."""
 
     def run(*arguments: str) -> CompletedProcess[str]:
-        return owed(service.data_dir, *arguments, "--merchant", merchant.id, "--mode", "test")
+        return owed_here(service.data_dir, *arguments, "--merchant", merchant.id, "--mode", "test")
 
     return run
 
 
 @pytest.fixture(scope="module")
-def look_json(service: Service, merchant: Merchant) -> Callable[..., Any]:
+def look_json(look: Callable[..., CompletedProcess[str]]) -> Callable[..., Any]:
     """Run a command on the merchant's test data, and give its JSON."""
 
     def run(*arguments: str) -> Any:
-        return owed_json(service.data_dir, *arguments, "--merchant", merchant.id, "--mode", "test")
+        return json_of(look(*arguments, "--json"))
 
     return run
 
@@ -129,23 +129,25 @@ def test_a_long_list_is_longer_than_a_page_of_the_api(service: Service, merchant
         made(live, CUSTOMERS, external_reference=name)
     arguments = ["customers", "list", "--limit", "102", "--merchant", merchant.id, "--mode", "live"]
 
-    assert references(owed_json(service.data_dir, *arguments)) == names[:0:-1]
+    assert references(json_of(owed_here(service.data_dir, *arguments, "--json"))) == names[:0:-1]
 
 
 def test_people_get_a_table_of_dates_and_amounts(client: Client, look: Callable[..., CompletedProcess[str]]) -> None:
     table = look("bills", "list").stdout.splitlines()
     late = client.get(f"{BILLS}/LATE").json()
-    shown = [late["id"], "LATE", "unpaid", late["bill_date"], "2001-01-31", "1,250.00", "ZAR", "1,250.00", "ZAR"]
-    voided = next(line for line in table if " VOID " in line)
+    shown = ["LATE", "unpaid", late["bill_date"], "2001-01-31", "1,250.00", "ZAR", "1,250.00", "ZAR", "JOHN"]
+    voided = next(line for line in table if "VOID " in line)
 
     assert len(table) == 6
-    assert table[-1].split() == [*shown, late["customer_id"]]
+    assert table[0].endswith("customer  account ")
+    assert table[-1].split() == shown
+    assert table[-3].split()[-2:] == ["JOHN", "WATER"]
     assert ("10.00 ZAR" in voided, " 0.00 ZAR" in voided, any("1,000 JPY" in line for line in table)) == (True,) * 3
 
 
 def test_a_balance_is_shown_in_the_decimals_of_its_currency(look: Callable[..., CompletedProcess[str]]) -> None:
     assert "-1,500.50 ZAR" in look("customers", "list").stdout
-    assert "1,234.567 KWD" in look("accounts", "list").stdout
+    assert "1,234.567 KWD  JOHN" in look("accounts", "list").stdout
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["show", "THANDI"]])
@@ -211,8 +213,9 @@ def test_people_get_a_line_for_each_member(
 
 def test_people_see_what_happened_and_who_did_it(look: Callable[..., CompletedProcess[str]]) -> None:
     history = look("bills", "show", "VOID").stdout.partition("\nLatest events:\n")[2]
-    events, _, who = history.partition("\nWho did it:\n")
+    events, _, who = history.partition("\nWho did it, where the client said so:\n")
 
+    assert all(line.split()[2] == "UTC" for line in events.splitlines()[1:])
     assert [line.split()[-1] for line in events.splitlines()] == ["type", "bill.voided", "bill.created"]
     assert who.splitlines()[1].endswith("Naledi  Billed twice ")
 
@@ -253,32 +256,45 @@ def test_modes_and_merchants_never_meet(
     mode: str, service: Service, merchant: Merchant, other_merchant: Merchant
 ) -> None:
     whose = other_merchant if mode == "test" else merchant
-    done = owed(service.data_dir, "customers", "show", "JOHN", "--merchant", whose.id, "--mode", mode)
+    done = owed_here(service.data_dir, "customers", "show", "JOHN", "--merchant", whose.id, "--mode", mode)
 
     assert (done.returncode, done.stderr) == (1, f"owed: there is no customer 'JOHN' in {mode} mode\n")
 
 
 def test_the_mode_must_be_said(service: Service, merchant: Merchant) -> None:
-    done = owed(service.data_dir, "customers", "list", "--merchant", merchant.id)
+    done = owed_here(service.data_dir, "customers", "list", "--merchant", merchant.id)
 
     assert (done.returncode, "--mode" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(("name", "shown"), [("mer_unknown", "mer_unknown"), (os.fsdecode(b"\xff"), r"'\udcff'")])
 def test_a_merchant_that_does_not_exist_is_one_line(name: str, shown: str, service: Service) -> None:
-    done = owed(service.data_dir, "bills", "list", "--merchant", name, "--mode", "test")
+    done = owed_here(service.data_dir, "bills", "list", "--merchant", name, "--mode", "test")
 
     assert (done.returncode, done.stderr) == (1, f"owed: there is no merchant {shown}\n")
 
 
-def test_the_merchant_need_not_be_named_where_there_is_only_one(home: Path) -> None:
+def test_the_merchant_need_not_be_named_where_there_is_only_one(running_home: Path) -> None:
     look = ["customers", "list", "--mode", "live"]
-    none = owed(home, *look)
-    owed(home, "merchants", "create", "First")
-    one = owed(home, *look)
-    owed(home, "merchants", "create", "Second")
-    two = owed(home, *look)
+    none = owed_here(running_home, *look)
+    owed_here(running_home, "merchants", "create", "First")
+    one = owed_here(running_home, *look)
+    owed_here(running_home, "merchants", "create", "Second")
+    two = owed_here(running_home, *look)
 
     assert (none.returncode, one.returncode, two.returncode) == (1, 0, 1)
     assert none.stderr == "owed: there is no merchant yet: `owed merchants create NAME` makes one\n"
     assert two.stderr.startswith("owed: there are several merchants: say whose with --merchant")
+
+
+def test_what_a_process_prints_and_how_it_ends_is_the_same(service: Service, merchant: Merchant) -> None:
+    commands = [
+        ["bills", "show", "LATE"],
+        ["bills", "show", os.fsdecode(b"\xff")],
+        ["bills", "list", "--status", "open"],
+    ]
+    for command in commands:
+        whole = [*command, "--merchant", merchant.id, "--mode", "test"]
+        there, here = owed(service.data_dir, *whole), owed_here(service.data_dir, *whole)
+
+        assert (there.returncode, there.stdout, there.stderr) == (here.returncode, here.stdout, here.stderr)

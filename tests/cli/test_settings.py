@@ -6,11 +6,11 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from subprocess import CompletedProcess
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from tests.cli.programs import OWED, environment, owed, wait_until
+from tests.cli.programs import OWED, environment, json_of, owed, owed_here, wait_until
 from tests.contract.client import Client, Json
 from tests.contract.samples import CUSTOMERS, DEFAULT_RULES, RULES, SETTINGS, a_reference
 from tests.contract.service import Database, Merchant, Service
@@ -26,7 +26,8 @@ MEANWHILE: Final = """
 
 @pytest.fixture
 def merchant(service: Service) -> Merchant:
-    return service.merchant("Settled")
+    made = json_of(owed_here(service.data_dir, "merchants", "create", "Settled", "--json"))
+    return Merchant(made["id"], made["name"], made["keys"])
 
 
 @pytest.fixture
@@ -40,20 +41,14 @@ def settings(service: Service, merchant: Merchant) -> Run:
 
     def run(*arguments: str, **environment: str) -> CompletedProcess[str]:
         where = ["--merchant", merchant.id, "--mode", "test"]
-        return owed(service.data_dir, "settings", *arguments, *where, **environment)
+        return owed_here(service.data_dir, "settings", *arguments, *where, **environment)
 
     return run
 
 
-def shown(done: CompletedProcess[str]) -> Any:
-    """Return the JSON that a command printed."""
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 def test_the_settings_are_shown_as_the_api_shows_them(settings: Run, client: Client) -> None:
     answer = client.get(SETTINGS)
-    found = shown(settings("show", "--json"))
+    found = json_of(settings("show", "--json"))
 
     assert found.items() >= answer.json().items()
     assert (f'"{found["version"]}"', found["attributions"]) == (answer.etag, [])
@@ -63,14 +58,18 @@ def test_people_get_a_line_for_each_setting(settings: Run) -> None:
     done = settings("set", "--require-idempotency-key", LOGNAME="naledi")
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
 
-    assert lines[:3] == ["time_zone UTC", "require_idempotency_key yes", "payment_rules.customer.min_amount 1"]
-    assert lines[-3] == "Who did it:"
+    assert lines[:3] == [
+        "time_zone UTC",
+        "require_idempotency_key yes",
+        "payment_rules.customer.min_amount 1 minor unit",
+    ]
+    assert lines[-3] == "Last changed by:"
     assert lines[-1].endswith("settings.update cli naledi")
 
 
 def test_a_change_is_in_the_api_and_says_who_made_it(settings: Run, client: Client) -> None:
     change = ["--time-zone", "Africa/Johannesburg", "--reason", "Moved to Cape Town"]
-    found = shown(settings("set", *change, "--json", LOGNAME="naledi"))
+    found = json_of(settings("set", *change, "--json", LOGNAME="naledi"))
     answer = client.get(SETTINGS)
 
     assert (found["time_zone"], found["version"], answer.json()["time_zone"]) == (change[1], 2, change[1])
@@ -83,13 +82,13 @@ def test_a_change_is_in_the_api_and_says_who_made_it(settings: Run, client: Clie
             "reason": "Moved to Cape Town",
         }
     ]
-    assert shown(settings("show", "--json")) == found
+    assert json_of(settings("show", "--json")) == found
 
 
 def test_rules_are_replaced_whole_and_what_is_not_given_stays(settings: Run, client: Client) -> None:
     for_bills = {"min_amount": 5, "underpayment_allowed": False, "overpayment_allowed": True}
-    shown(settings("set", "--require-idempotency-key", "--customer-rules", json.dumps(RULES), "--json"))
-    shown(settings("set", "--no-require-idempotency-key", "--bill-rules", json.dumps(for_bills), "--json"))
+    json_of(settings("set", "--require-idempotency-key", "--customer-rules", json.dumps(RULES), "--json"))
+    json_of(settings("set", "--no-require-idempotency-key", "--bill-rules", json.dumps(for_bills), "--json"))
 
     assert client.get(SETTINGS).json() == {
         "time_zone": "UTC",
@@ -100,7 +99,7 @@ def test_rules_are_replaced_whole_and_what_is_not_given_stays(settings: Run, cli
 
 def test_the_other_mode_keeps_its_settings(settings: Run, service: Service, merchant: Merchant) -> None:
     live = service.client(merchant.keys["sk"])
-    shown(settings("set", "--time-zone", "Africa/Nairobi", "--json"))
+    json_of(settings("set", "--time-zone", "Africa/Nairobi", "--json"))
 
     assert live.get(SETTINGS).json()["time_zone"] == "UTC"
 
@@ -108,7 +107,7 @@ def test_the_other_mode_keeps_its_settings(settings: Run, service: Service, merc
 def test_every_worker_notices_within_a_second(settings: Run, two_workers: Service, merchant: Merchant) -> None:
     callers = [two_workers.client(merchant.keys["sk_test"]) for _ in range(8)]
     assert [create(caller) for caller in callers] == [201] * 8
-    shown(settings("set", "--require-idempotency-key", "--json"))
+    json_of(settings("set", "--require-idempotency-key", "--json"))
 
     wait_until(lambda: {create(caller) for caller in callers} == {400}, seconds=1)
 
@@ -142,13 +141,13 @@ def changing_meanwhile(database: Database, merchant: Merchant) -> Iterator[None]
 
 
 def test_what_stands_already_changes_nothing(settings: Run) -> None:
-    found = shown(settings("set", "--time-zone", "UTC", "--json"))
+    found = json_of(settings("set", "--time-zone", "UTC", "--json"))
 
     assert (found["version"], found["attributions"]) == (1, [])
 
 
 def test_a_login_name_that_cannot_be_printed_is_a_number(settings: Run) -> None:
-    found = shown(settings("set", "--require-idempotency-key", "--json", LOGNAME="bell\a"))
+    found = json_of(settings("set", "--require-idempotency-key", "--json", LOGNAME="bell\a"))
 
     assert found["attributions"][0]["actor"] == f"uid {os.getuid()}"
 
@@ -171,7 +170,7 @@ def test_what_cannot_be_set_is_one_line(
     arguments: list[str], complaint: str, service: Service, other_merchant: Merchant
 ) -> None:
     where = ["--merchant", other_merchant.id, "--mode", "test"]
-    done = owed(service.data_dir, "settings", "set", *arguments, *where)
+    done = owed_here(service.data_dir, "settings", "set", *arguments, *where)
 
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith(f"owed: {complaint}")
@@ -184,3 +183,12 @@ def test_every_option_that_is_wrong_is_named_and_nothing_is_changed(settings: Ru
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert all(f"{option}: " in done.stderr for option in wrong[::2])
     assert (client.get(SETTINGS).etag, client.get(SETTINGS).json()["require_idempotency_key"]) == ('"1"', False)
+
+
+def test_a_process_of_its_own_does_the_same(service: Service, merchant: Merchant, client: Client) -> None:
+    where = ["--merchant", merchant.id, "--mode", "test"]
+    done = owed(service.data_dir, "settings", "set", "--time-zone", "Africa/Nairobi", *where)
+    again = owed_here(service.data_dir, "settings", "show", *where)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, again.stdout, "")
+    assert client.get(SETTINGS).json()["time_zone"] == "Africa/Nairobi"

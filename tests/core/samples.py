@@ -15,7 +15,7 @@ from owed.core.ledger import seal
 from owed.core.members import Members
 from owed.core.outcomes import Done, Fault, Outcome, Refused
 from owed.core.preconditions import IfMatch
-from owed.core.settings import SettingsMembers, UpdateSettings
+from owed.core.settings import SettingsMembers
 from owed.core.state import State
 from owed.core.update import Update
 from owed.model.attribution import Actor
@@ -117,15 +117,19 @@ def change(
     faults: tuple[Fault, ...] = (),
     **members: Any,
 ) -> Update:
-    given = noun(**members)
+    names = (*noun.fixed, *noun.derived)
+    sent_back = {name: members.pop(name) for name in names if name in members}
+    given = noun(**members, sent_back=sent_back)
     return Update(tenant_id=tenant, actor=actor, name=called, members=given, if_match=if_match, faults=faults)
 
 
 def update_settings(
     *, tenant: int = 1, actor: Actor = KEY, if_match: IfMatch = None, faults: tuple[Fault, ...] = (), **members: Any
-) -> UpdateSettings:
+) -> Update:
     given = SettingsMembers(**members)
-    return UpdateSettings(tenant_id=tenant, actor=actor, members=given, if_match=if_match, faults=faults)
+    return Update(
+        tenant_id=tenant, actor=actor, name=SettingsRecord.id, members=given, if_match=if_match, faults=faults
+    )
 
 
 class Books:

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from owed.core.outcomes import Code, Fault
-from owed.core.settings import time_zones
 from owed.core.state import Name
 from owed.model.payment_rules import BillRules, DefaultRules
 from owed.model.tenant_settings import SettingsRecord, TenantSettings
+from owed.model.time_zones import time_zones
 from tests.core.samples import DEFAULT_RULES, JANE, KEY, NOW, RULES, SECOND, Books, places, update_settings
 
 BILL_RULES = BillRules(min_amount=5, underpayment_allowed=False, overpayment_allowed=True)

@@ -10,7 +10,7 @@ import asyncpg
 from owed.database.pool import Connection, Pool
 from owed.model.billing_object import BillingObject
 from owed.store.lists import ListQuery, Lists, Page
-from owed.store.objects import TABLES
+from owed.store.objects import OBJECTS
 
 
 class Meter(Pool):
@@ -43,7 +43,7 @@ class Metered:
 
 async def load(psql: Any, objects: Sequence[BillingObject]) -> None:
     """Load objects of one kind and their terms, as an import does, without statistics."""
-    table = TABLES[objects[0].kind]
+    table = OBJECTS[objects[0].kind]
     columns = [column.partition(".")[2] for column in table.columns.split(", ")]
     await psql.copy_records_to_table(table.kind, records=[*map(table.to_row, objects)], columns=columns)
     terms = [(item.tenant_id, term, item.id) for item in objects for term in set(item.terms())]

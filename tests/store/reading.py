@@ -6,12 +6,12 @@ import asyncpg
 
 from owed.model.event import Event
 from owed.model.transfer import Cause, LedgerAccount, Transfer
-from owed.store.objects import TABLES
+from owed.store.objects import OBJECTS
 
 
 async def read_objects(reader: "asyncpg.Connection[Any]", kind: str, tenant: int) -> list[Any]:
     rows = await reader.fetch(f"SELECT * FROM {kind} WHERE tenant_id = $1 ORDER BY id", tenant)
-    return [TABLES[kind].from_row(row) for row in rows]
+    return [OBJECTS[kind].from_row(row) for row in rows]
 
 
 async def read_object(reader: "asyncpg.Connection[Any]", kind: str, tenant: int, reference: str) -> Any:

@@ -12,7 +12,7 @@ from owed.model.bill import Bill, BillStatus
 from owed.model.customer import Customer
 from owed.model.identifiers import ACCOUNT, BILL, CUSTOMER, base62, uuid7
 from owed.model.obligation import Obligation
-from owed.store.lists import COMMON, Cursor, Due, ListQuery, Lists
+from owed.store.lists import MANY, Cursor, Due, ListQuery, Lists
 from tests.core.samples import NOW
 from tests.database.places import connected
 from tests.store.metering import load, measured
@@ -181,8 +181,8 @@ PLACES = {"first": None, "deep": Cursor(newer=False, id=""), "back": Cursor(newe
 BOUND = 200
 """Buffers for the 21 rows of a page and the one beside it, without due dates."""
 
-COUNTING = 2_100
-"""Buffers to tell whether a term is rare: no more entries than that are counted."""
+COUNTING = MANY + 100
+"""Buffers to tell whether few objects have a term: no more entries than that are counted."""
 
 
 def asked(
@@ -195,19 +195,21 @@ def asked(
 
 
 def bound_of(world: World, terms: frozenset[str], due: Due) -> int:
-    """Say what a page of due dates may cost: what a rare term takes, or what its days take.
+    """Say what a page of due dates may cost: what its days take, or what a rarer term takes.
 
-    Those are a descent for each block of days, and a page for each that has bills; on either side of the page.
+    The days take a descent for each block of them, and a page for each that has bills; on either side of the page.
     """
     having = Counter(term for bill in world.bills for term in bill.terms())
-    rarest = min([having[term] for term in terms], default=COMMON)
-    if rarest < COMMON:
-        return BOUND + len(terms) * COUNTING + 2 * 6 * rarest
-    blocks = search.due_terms(
-        [wanted for wanted in BillStatus if search.status_term(wanted) in terms] or BillStatus, *due
-    )
+    statuses = [wanted for wanted in BillStatus if search.status_term(wanted) in terms]
+    blocks = search.due_terms(statuses or BillStatus, *due)
     filled = [block for block in blocks if block in having]
-    return BOUND + len(terms) * COUNTING + 2 * 3 * len(blocks) + 22 * 8 * len(filled)
+    days = BOUND + 2 * 3 * len(blocks) + 22 * 8 * len(filled)
+    others = terms - {search.status_term(status) for status in statuses}
+    if not others:
+        return days
+    rarest = min([having[term] for term in others])
+    counting = (len(terms) + 1) * COUNTING + 3 * len(blocks)
+    return counting + (BOUND + 2 * 6 * rarest if rarest < sum(having[block] for block in filled) else days)
 
 
 @pytest.mark.parametrize("terms", WHOSE.values(), ids=[*WHOSE])

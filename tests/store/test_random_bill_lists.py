@@ -110,13 +110,13 @@ UNPAID, PAID = search.status_term("unpaid"), search.status_term("paid")
         ({UNPAID}, None, BOUND),
         ({"c:ZAR"}, None, BOUND),
         (set(), days(0, 2), BOUND),
-        # Two and more are counted first, as far as two thousand entries each.
-        ({owner(0), UNPAID}, None, 2_000),
+        # Two and more are counted first, as far as five thousand entries each.
+        ({owner(0), UNPAID}, None, 5_000),
         ({UNPAID}, days(0, 2), 1_000),
-        ({UNPAID, owner(0)}, days(0, 2), 2_000),
-        ({PAID, "c:ZAR"}, days(-5, -5), 2_000),
+        ({UNPAID, owner(0)}, days(0, 2), 5_000),
+        ({PAID, "c:ZAR"}, days(-5, -5), 5_000),
         ({owner(3)}, days(-1500, 1500), 1_000),
-        ({UNPAID, owner(3)}, days(-1500, -1), 2_000),
+        ({UNPAID, owner(3)}, days(-1500, -1), 5_000),
     ],
 )
 @pytest.mark.parametrize("place", PLACES.values(), ids=[*PLACES])

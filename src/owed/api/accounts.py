@@ -36,7 +36,7 @@ UPDATE = Object(
     "The members to change.",
 )
 
-ACCOUNTS = Resource(AccountMembers, CREATE, UPDATE, clearable=frozenset({"name", "payment_rules"}))
+ACCOUNTS = Resource(AccountMembers, CREATE, UPDATE)
 
 LIST = Listing(
     AccountMembers.kind,

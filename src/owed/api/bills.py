@@ -64,7 +64,7 @@ UPDATE = Object(
 
 VOID = Object({"metadata": METADATA}, dict, "What a voided bill is to remember.")
 
-BILLS = Resource(BillMembers, CREATE, UPDATE, clearable=frozenset({"due_date", "payment_rules"}))
+BILLS = Resource(BillMembers, CREATE, UPDATE)
 
 LIST = Listing(
     BillMembers.kind,
@@ -84,4 +84,4 @@ async def void_bill(service: Service, request: Request) -> Response:
     """POST /billing/bills/{bill}/void: void a bill for good. A body is not needed."""
     form = read_form(request, may_be_empty=True)
     members = Void() if form.value is UNSET else read_members(VOID, Void, form.value, "", form.faults)
-    return await carry_out(service, request, form, update(request, form, members))
+    return await carry_out(service, request, form, update(request, form, members, *request.arguments))

@@ -52,7 +52,7 @@ def owner(whose: str) -> Parent[Customer]:
     )
 
 
-CUSTOMERS = Resource(CustomerMembers, CREATE, UPDATE, clearable=frozenset({"name", "email", "phone", "payment_rules"}))
+CUSTOMERS = Resource(CustomerMembers, CREATE, UPDATE)
 
 LIST = Listing(
     CustomerMembers.kind,

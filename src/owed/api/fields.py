@@ -26,15 +26,21 @@ LONGEST_POINTER = 1_000
 """Characters of a place that an answer repeats at most."""
 
 
+NOTHING: frozenset[str] = frozenset()
+"""No member: what null clears where nothing can be cleared."""
+
+
 class Faults:
     """The faults found in one request so far."""
 
     def __init__(self) -> None:
         self.found: list[Fault] = []
+        self.number = 0
 
     def note(self, pointer: str, detail: str) -> Any:
         """Note a fault, and give UNSET, which is what a check gives for a value with a fault."""
-        if len(self.found) < MOST_FAULTS:
+        self.number += 1
+        if self.number <= MOST_FAULTS:
             self.found.append(Fault(pointer[:LONGEST_POINTER], detail))
         return UNSET
 
@@ -194,10 +200,10 @@ class Metadata:
         """Give the keys and values, if each is within its bounds; None values pass."""
         if type(value) is not dict:
             return faults.note(pointer, f"This must be an object of strings, not {json_type(value)}.")
-        before = len(faults.found)
+        before = faults.number
         for key, text in value.items():
             self.check_entry(key, text, f"{pointer}/{escaped(key)}", faults)
-        return value if len(faults.found) == before else UNSET
+        return value if faults.number == before else UNSET
 
     def check_entry(self, key: str, text: Any, pointer: str, faults: Faults) -> None:
         """Note what is wrong with one key and its value."""
@@ -241,13 +247,13 @@ class Object:
             "additionalProperties": False,
         }
 
-    def check(self, value: Any, pointer: str, faults: Faults) -> Any:
-        """Give the object, if every member is right. A member that is null counts as not given."""
-        before = len(faults.found)
-        given = self.check_members(value, pointer, faults)
-        if len(faults.found) == before and (fault := self._rule(given)):
+    def check(self, value: Any, pointer: str, faults: Faults, clearable: frozenset[str] | None = None) -> Any:
+        """Give the object, if every member is right; what null means is as for `check_members`."""
+        before = faults.number
+        given = self.check_members(value, pointer, faults, clearable)
+        if faults.number == before and (fault := self._rule(given)):
             faults.note(f"{pointer}/{fault[0]}", fault[1])
-        return self._make(**given) if len(faults.found) == before else UNSET
+        return self._make(**given) if faults.number == before else UNSET
 
     def check_members(
         self, value: Any, pointer: str, faults: Faults, clearable: frozenset[str] | None = None
@@ -268,13 +274,20 @@ class Object:
             if field is None:
                 faults.note(place, self._unknown)
             elif member is not None:
-                given[name] = field.check(member, place, faults)
+                given[name] = checked(field, member, place, faults, is_patch=clearable is not None)
             elif clearable is not None:
                 given[name] = None if name in clearable else faults.note(place, "This cannot be cleared.")
         for name in self.required:
-            if value.get(name) is None:
+            if name not in value or (value[name] is None and clearable is None):
                 faults.note(f"{pointer}/{name}", "This is required.")
         return given
+
+
+def checked(field: Field, value: Any, pointer: str, faults: Faults, *, is_patch: bool) -> Any:
+    """Check the value of a member. In a merge patch null clears nothing inside of one: that is replaced whole."""
+    if is_patch and isinstance(field, Object):
+        return field.check(value, pointer, faults, NOTHING)
+    return field.check(value, pointer, faults)
 
 
 def escaped(name: str) -> str:

@@ -135,8 +135,10 @@ def read_members(
         clearable: Members for which null means to clear them, as in a merge patch. None: null counts as not given, in
             metadata too.
     """
-    given = form.check_members(value, pointer, faults, clearable)
-    metadata = given.get("metadata", UNSET)
-    if metadata is not UNSET and clearable is None:
-        given["metadata"] = {key: text for key, text in metadata.items() if text is not None}
-    return members(**given, faulty=frozenset(name for name, value in given.items() if value is UNSET))
+    checked = form.check_members(value, pointer, faults, clearable)
+    faulty = frozenset(name for name, member in checked.items() if member is UNSET)
+    sent_back = {name: checked.pop(name) for name in list(checked) if isinstance(form.members[name], Anything)}
+    given = {name: member for name, member in checked.items() if member is not UNSET}
+    if "metadata" in given and clearable is None:
+        given["metadata"] = {key: text for key, text in given["metadata"].items() if text is not None}
+    return members(**given, sent_back=sent_back, faulty=faulty)

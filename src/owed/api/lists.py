@@ -1,5 +1,6 @@
 """Lists over HTTP: what is asked for, and the pages that they give (contract, 1.6)."""
 
+import asyncio
 import re
 from datetime import UTC, datetime
 
@@ -68,7 +69,8 @@ class Listing:
     async def _page(self, service: Service, asked: ListQuery, given: Given) -> Page:
         """Read a page. Where a filter names an owner that does not exist, it is empty."""
         kinds = [kind for kind in self.filters.owners if kind in given.checked]
-        owners = [await service.lookups.find(Name(kind, asked.tenant_id, given.checked[kind])) for kind in kinds]
+        names = [Name(kind, asked.tenant_id, given.checked[kind]) for kind in kinds]
+        owners = await asyncio.gather(*map(service.lookups.find, names))
         if None in owners:
             return Page([], has_newer=False, has_older=False)
         terms = asked.terms.union(search.owner_term(owner.id) for owner in owners)

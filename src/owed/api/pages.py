@@ -6,6 +6,7 @@ from functools import cache
 import msgspec
 
 from owed.api import conditions, query
+from owed.api.docs.addresses import addressed
 from owed.api.docs.assets import ASSETS, asset
 from owed.api.docs.catalogue import catalogue
 from owed.api.docs.reference import reference_page
@@ -59,12 +60,12 @@ async def metrics(service: Service, request: Request) -> Response:
 
 async def openapi_document(_service: Service, request: Request) -> Response:
     """GET /openapi.json: this API, described."""
-    return documentation(request, openapi_json(), JSON)
+    return documentation(request, addressed(openapi_json(), request.base_url), JSON)
 
 
 async def docs(_service: Service, request: Request) -> Response:
     """GET /docs: the API to read and to try."""
-    return documentation(request, reference_page(), HTML)
+    return documentation(request, addressed(reference_page(), request.base_url), HTML)
 
 
 async def docs_asset(_service: Service, request: Request) -> Response:
@@ -77,7 +78,7 @@ async def docs_asset(_service: Service, request: Request) -> Response:
 
 async def error_catalogue(_service: Service, request: Request) -> Response:
     """GET /docs/errors: every code, and what to do about it."""
-    return documentation(request, catalogue(), HTML)
+    return documentation(request, addressed(catalogue(), request.base_url), HTML)
 
 
 @cache
@@ -87,7 +88,7 @@ def openapi_json() -> bytes:
 
 
 def documentation(request: Request, body: bytes, media_type: str) -> Response:
-    """Answer with a page that stays the same while this version runs."""
+    """Answer with a page that stays the same, at this address, while this version runs."""
     query.refuse_any(request)
     tag = digest(body)
     headers = {"etag": tag, **DOCUMENTATION}
@@ -96,7 +97,6 @@ def documentation(request: Request, body: bytes, media_type: str) -> Response:
     return Response(200, body, {"content-type": media_type, **headers})
 
 
-@cache
 def digest(body: bytes) -> str:
     """Give the ETag of a page."""
     return f'"{hashlib.sha256(body).hexdigest()[:16]}"'

@@ -1,6 +1,6 @@
 """A kind of object over HTTP, one at a time: create, retrieve, update (contract, sections 1 to 4)."""
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -12,6 +12,7 @@ from owed.api.forms import read_members
 from owed.api.messages import JSON, MERGE_PATCH, Request, Response
 from owed.api.problems import Refusal
 from owed.api.service import Service
+from owed.core.change import Change
 from owed.core.command import Command, Refuse
 from owed.core.create import Create
 from owed.core.members import Members
@@ -31,12 +32,12 @@ class Resource(Generic[Noun]):
         members: Takes what a request gives.
         create: What the members of a new object may be.
         update: What those of a PATCH may be.
-        clearable: What null clears in a merge patch; in metadata it clears one key (contract, 1.1).
     """
 
-    def __init__(self, members: type[Members[Noun]], create: Object, update: Object, clearable: frozenset[str]) -> None:
+    def __init__(self, members: type[Members[Noun]], create: Object, update: Object) -> None:
         self.kind = members.kind
-        self.create_form, self.update_form, self.clearable = create, update, clearable
+        self.create_form, self.update_form = create, update
+        self.clearable = frozenset(members.settable)
         self._members = members
 
     async def create(self, service: Service, request: Request) -> Response:
@@ -49,7 +50,7 @@ class Resource(Generic[Noun]):
         form = read_form(request)
         clearable = self.clearable if request.media_type == MERGE_PATCH else None
         members = self._read(form, self.update_form, clearable)
-        return await carry_out(service, request, form, update(request, form, members))
+        return await carry_out(service, request, form, update(request, form, members, *request.arguments))
 
     async def retrieve(self, service: Service, request: Request) -> Response:
         """GET: retrieve an object by id or external reference."""
@@ -77,9 +78,8 @@ class Resource(Generic[Noun]):
         return read_members(fields, self._members, form.value, "", form.faults, clearable)
 
 
-def update(request: Request, form: Form, members: Members[Noun]) -> Update:
-    """Make the command that changes the object of the request's path."""
-    (name,) = request.arguments
+def update(request: Request, form: Form, members: Change[Any], name: str) -> Update:
+    """Make the command that changes an object by its id or external reference."""
     if_match = conditions.if_match(request.header(b"if-match"), form.faults)
     return Update(
         tenant_id=request.key.tenant_id,

@@ -4,14 +4,15 @@ from typing import Any
 
 from msgspec import UNSET
 
-from owed.api import conditions, query
+from owed.api import query
 from owed.api.commands import carry_out, read_form
-from owed.api.fields import Boolean, Faults, Object, Text
+from owed.api.fields import NOTHING, Boolean, Object, Text
 from owed.api.forms import BILL_RULES, PAYMENT_RULES
 from owed.api.messages import MERGE_PATCH, Request, Response
-from owed.api.resource import shown
+from owed.api.resource import shown, update
 from owed.api.service import Service
-from owed.core.settings import SettingsMembers, UpdateSettings, settings_of
+from owed.core.settings import SettingsMembers, settings_of
+from owed.model.tenant_settings import SettingsRecord
 
 RULES = Object(
     {"customer": PAYMENT_RULES, "account": PAYMENT_RULES, "bill": BILL_RULES},
@@ -29,9 +30,6 @@ UPDATE = Object(
     "The settings to change.",
 )
 
-NONE_CLEARS: frozenset[str] = frozenset()
-"""The members that null clears in a merge patch."""
-
 
 async def retrieve_settings(service: Service, request: Request) -> Response:
     """GET /billing/settings: retrieve the settings."""
@@ -42,31 +40,15 @@ async def retrieve_settings(service: Service, request: Request) -> Response:
 async def update_settings(service: Service, request: Request) -> Response:
     """PATCH /billing/settings: change the given settings, in force at once here, and soon on every other worker."""
     form = read_form(request)
-    given = {} if form.value is UNSET else checked(form.value, form.faults, is_merge=request.media_type == MERGE_PATCH)
-    command = UpdateSettings(
-        tenant_id=request.key.tenant_id,
-        actor=form.actor,
-        members=settings_members(given),
-        if_match=conditions.if_match(request.header(b"if-match"), form.faults),
-        faults=tuple(form.faults.found),
-    )
+    clearable = NOTHING if request.media_type == MERGE_PATCH else None
+    given = {} if form.value is UNSET else UPDATE.check_members(form.value, "", form.faults, clearable)
+    command = update(request, form, settings_members(given), SettingsRecord.id)
     response = await carry_out(service, request, form, command)
     if response.status == 200:
         service.access.forget()
     return response
 
 
-def checked(value: Any, faults: Faults, *, is_merge: bool) -> dict[str, Any]:
-    """Give the settings that are right. In a merge patch null would clear, and no setting can be cleared."""
-    if not is_merge:
-        return UPDATE.check_members(value, "", faults)
-    given = UPDATE.check_members(value, "", faults, NONE_CLEARS)
-    if given.get("payment_rules", UNSET) is not UNSET:
-        RULES.check_members(value["payment_rules"], "/payment_rules", faults, NONE_CLEARS)
-    return given
-
-
-def settings_members(given: dict[str, Any]) -> SettingsMembers:
-    """Make the members of checked values; rules with a fault are left out, for the request is refused."""
-    rules = given.pop("payment_rules", UNSET)
-    return SettingsMembers(**given, payment_rules={} if rules is UNSET else rules)
+def settings_members(checked: dict[str, Any]) -> SettingsMembers:
+    """Make the members of checked values; those with a fault are left out, for the request is refused."""
+    return SettingsMembers(**{name: value for name, value in checked.items() if value is not UNSET})

@@ -1,5 +1,6 @@
 """Finding objects from the command line, by the filters of the API's lists."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from inspect import Parameter, signature
 from typing import Any, NamedTuple
@@ -113,6 +114,13 @@ async def find(tenant: Tenant, kind: str, name: str) -> BillingObject:
     if found is None:
         raise Refused(f"there is no {kind} {name!r} in {tenant.mode} mode")
     return found
+
+
+async def references_of(tenant: Tenant, kind: str, ids: set[str]) -> dict[str, str]:
+    """Give the external references of objects of a kind, by id."""
+    lookups = Lookups(tenant.pool)
+    found = await asyncio.gather(*(lookups.find(Name(kind, tenant.id, each)) for each in ids))
+    return {each.id: each.external_reference for each in found}
 
 
 async def newest(lists: Lists, asked: ListQuery, limit: int) -> Found:

@@ -13,8 +13,8 @@ def print_history(history: History) -> None:
     print_attributions(history.attributions)
 
 
-def print_attributions(found: list[Attribution]) -> None:
+def print_attributions(found: list[Attribution], heading: str = "Who did it, where the client said so") -> None:
     """Print who did it, where anybody said so."""
     if found:
-        typer.echo("\nWho did it:")
+        typer.echo(f"\n{heading}:")
         print_table(found, empty="")

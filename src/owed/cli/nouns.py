@@ -9,7 +9,7 @@ from owed.api import accounts, bills, customers
 from owed.api.lists import DEFAULT_LIMIT, Listing
 from owed.cli import tenants
 from owed.cli.amounts import Amount
-from owed.cli.finding import Found, filtered_by, find, find_newest
+from owed.cli.finding import Found, filtered_by, find, find_newest, references_of
 from owed.cli.history import print_history
 from owed.cli.options import DatabaseUrl, DataDir, Json, settings_from
 from owed.cli.output import print_json, print_rows, print_sheet
@@ -38,21 +38,11 @@ class Noun(NamedTuple):
 
 
 NOUNS = (
-    Noun(customers.LIST, ("id", "external_reference", "name", "email", "phone", "balance")),
-    Noun(accounts.LIST, ("id", "external_reference", "name", "balance", "customer_id")),
+    Noun(customers.LIST, ("external_reference", "name", "email", "phone", "balance")),
+    Noun(accounts.LIST, ("external_reference", "name", "balance", "customer")),
     Noun(
         bills.LIST,
-        (
-            "id",
-            "external_reference",
-            "status",
-            "bill_date",
-            "due_date",
-            "amount_due",
-            "owed",
-            "customer_id",
-            "account_id",
-        ),
+        ("external_reference", "status", "bill_date", "due_date", "amount_due", "owed", "customer", "account"),
     ),
 )
 
@@ -74,14 +64,16 @@ def commands(noun: Noun) -> typer.Typer:
         as_json: Json = False,
         **filters: Any,
     ) -> None:
-        async def work(tenant: Tenant) -> Found:
-            return await find_newest(tenant, noun.listing, filters, limit)
+        async def work(tenant: Tenant) -> tuple[Found, list[dict[str, Any]]]:
+            found = await find_newest(tenant, noun.listing, filters, limit)
+            return found, [] if as_json else await rows(tenant, noun, found.objects)
 
-        found = tenants.run(settings_from(data_dir=data_dir, database_url=database_url), merchant, mode, work)
+        place = settings_from(data_dir=data_dir, database_url=database_url)
+        found, table = tenants.run(place, merchant, mode, work)
         if as_json:
             print_json([item.shown() for item in found.objects])
         else:
-            print_rows([row(item, noun.columns) for item in found.objects], empty=f"No {kind} found in {mode} mode.")
+            print_rows(table, empty=f"No {kind} found in {mode} mode.")
         if found.are_more:
             typer.echo(f"There are more than these {limit}: a larger --limit shows them.", err=True)
 
@@ -110,11 +102,20 @@ def commands(noun: Noun) -> typer.Typer:
     return app
 
 
-def row(item: BillingObject, columns: tuple[str, ...]) -> dict[str, Any]:
-    """Give what a table shows of an object."""
-    currency = item.obligation.currency
-    members = readable({**msgspec.to_builtins(item.members()), "owed": owed_on(item)}, currency)
-    return {name: members[name] for name in columns}
+async def rows(tenant: Tenant, noun: Noun, items: list[BillingObject]) -> list[dict[str, Any]]:
+    """Give what a table shows of objects."""
+    references: dict[str, str] = {}
+    for kind in noun.listing.filters.owners:
+        references |= await references_of(tenant, kind, {getattr(item, f"{kind}_id") for item in items} - {None})
+    return [row(item, noun, references) for item in items]
+
+
+def row(item: BillingObject, noun: Noun, references: dict[str, str]) -> dict[str, Any]:
+    """Give what a table shows of an object; what it belongs to is named by its reference."""
+    members = readable(msgspec.to_builtins(item.members()), item.obligation.currency)
+    members["owed"] = readable(owed_on(item), item.obligation.currency)
+    members |= {kind: references.get(members[f"{kind}_id"]) for kind in noun.listing.filters.owners}
+    return {name: members[name] for name in noun.columns}
 
 
 def sheet(item: BillingObject) -> dict[str, Any]:

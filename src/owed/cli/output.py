@@ -69,7 +69,7 @@ def _cell(value: Any) -> Text:
         return Text()
     if isinstance(value, bool):
         return Text("yes" if value else "no")
-    return Text(f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else _printable(str(value)))
+    return Text(f"{value:%Y-%m-%d %H:%M:%S} UTC" if isinstance(value, datetime) else _printable(str(value)))
 
 
 def _printable(text: str) -> str:

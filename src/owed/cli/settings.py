@@ -16,12 +16,13 @@ from owed.api.settings import UPDATE, settings_members
 from owed.cli import tenants
 from owed.cli.errors import Refused, lowered, wrong
 from owed.cli.history import print_attributions
+from owed.cli.nouns import readable
 from owed.cli.options import DatabaseUrl, DataDir, Json, settings_from
 from owed.cli.output import print_json, print_sheet
 from owed.cli.tenants import Merchant, ModeOption, Tenant, read
 from owed.core.command import Command
 from owed.core.outcomes import Code, Done, Fault, Outcome
-from owed.core.settings import UpdateSettings
+from owed.core.update import Update
 from owed.engine.clock import BatchStamp, Clock
 from owed.engine.engine import Engine
 from owed.model.answer import Answer
@@ -75,7 +76,7 @@ def show(
     database_url: DatabaseUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Show the settings, and who changed them last. Amounts are in the smallest unit of whatever currency it is."""
+    """Show the settings, and who changed them last. Minor units are those of whatever currency an object has."""
     place = settings_from(data_dir=data_dir, database_url=database_url)
     print_standing(tenants.run(place, merchant, mode, standing), as_json=as_json)
 
@@ -118,15 +119,16 @@ async def standing(tenant: Tenant) -> Standing:
     return Standing(record, words)
 
 
-def command(tenant: Tenant, given: dict[str, Any], rules: dict[str, str | None], reason: str | None) -> UpdateSettings:
+def command(tenant: Tenant, given: dict[str, Any], rules: dict[str, str | None], reason: str | None) -> Update:
     """Make the command that a PATCH with these members would be."""
     faults = Faults()
     body = {**given, "payment_rules": {kind: rules_of(kind, text, faults) for kind, text in rules.items()}}
     if reason is not None and not is_words(reason):
         faults.note("/reason", "This must be 1 to 255 printable characters.")
-    return UpdateSettings(
+    return Update(
         tenant_id=tenant.id,
         actor=Actor(KEY_ID, login_name(), reason),
+        name=SettingsRecord.id,
         members=settings_members(UPDATE.check_members(body, "", faults)),
         faults=tuple(faults.found),
     )
@@ -200,5 +202,6 @@ def print_standing(found: Standing, *, as_json: bool) -> None:
     if as_json:
         print_json({**members, "attributions": found.attributions})
     else:
-        print_sheet({**members, "payment_rules": msgspec.to_builtins(record.settings.payment_rules)})
-        print_attributions(found.attributions)
+        rules = readable(msgspec.to_builtins(record.settings.payment_rules), currency=None)
+        print_sheet({**members, "payment_rules": rules})
+        print_attributions(found.attributions, heading="Last changed by")

@@ -23,9 +23,9 @@ class AccountMembers(BalanceMembers[Account], frozen=True, kw_only=True):
     kind: ClassVar[str] = Account.kind
     settable: ClassVar[tuple[str, ...]] = ("name", "payment_rules")
     lineage: ClassVar[tuple[str, ...]] = ("customer",)
+    fixed: ClassVar[tuple[str, ...]] = ("id", "external_reference", "customer_id")
 
     customer: str | CustomerMembers | UnsetType = UNSET
-    customer_id: object = UNSET
 
     def lineage_faults(self) -> Iterator[Fault]:
         """Yield the fault of an account that is nobody's."""

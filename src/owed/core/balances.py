@@ -55,8 +55,10 @@ def set_balance(
     """
     if currency is not UNSET:
         obligation = msgspec.structs.replace(obligation, currency=currency)
-    if balance is UNSET or (obligation.tracked and balance == obligation.total) or obligation.currency is None:
+    if balance is UNSET or (obligation.tracked and balance == obligation.total):
         return obligation
+    if obligation.currency is None:
+        raise ValueError("a balance needs a currency")
     cause = Cause.BALANCE_SET if obligation.tracked else Cause.OPENING
     opened = msgspec.structs.replace(obligation, tracked=True)
     return journal.post(opened, obligation_id, balance - obligation.total, obligation.currency, cause)

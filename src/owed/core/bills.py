@@ -31,16 +31,16 @@ class BillMembers(Members[Bill], frozen=True, kw_only=True):
     required: ClassVar[tuple[str, ...]] = ("external_reference", "currency", "amount_due")
     settable: ClassVar[tuple[str, ...]] = ("due_date", "payment_rules")
     lineage: ClassVar[tuple[str, ...]] = ("customer", "account")
+    fixed: ClassVar[tuple[str, ...]] = (
+        "id", "external_reference", "customer_id", "account_id", "amount_due", "bill_date",
+    )  # fmt: skip
+    derived: ClassVar[tuple[str, ...]] = ("status", "amount_remaining")
 
     customer: str | CustomerMembers | UnsetType = UNSET
     account: str | AccountMembers | UnsetType = UNSET
-    customer_id: object = UNSET
-    account_id: object = UNSET
-    status: object = UNSET
     currency: str | UnsetType = UNSET
     amount_due: int | UnsetType = UNSET
     amount_paid: int | UnsetType = UNSET
-    amount_remaining: object = UNSET
     bill_date: date | UnsetType = UNSET
     due_date: date | UnsetType | None = UNSET
 
@@ -123,9 +123,10 @@ class BillMembers(Members[Bill], frozen=True, kw_only=True):
         return self.amount_paid > standing.amount_due and not (rules and rules.overpayment_allowed)
 
 
-class Void(BillMembers, frozen=True, kw_only=True):
+class Void(Members[Bill], frozen=True, kw_only=True):
     """What a request to void a bill gives: metadata, or nothing."""
 
+    kind: ClassVar[str] = Bill.kind
     verb: ClassVar[str] = "void"
 
     def conflict(self, standing: Bill) -> Refused | None:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
-import msgspec
 from msgspec import UNSET, UnsetType
 
+from owed.core.change import Change
 from owed.core.journal import Journal
 from owed.core.metadata import merged, metadata_faults
-from owed.core.outcomes import Fault, Refused
+from owed.core.outcomes import Fault
 from owed.core.state import Shelf, State
 from owed.model.billing_object import BillingObject
 from owed.model.payment_rules import PaymentRules
@@ -18,7 +18,7 @@ Noun = TypeVar("Noun", bound=BillingObject)
 Value = TypeVar("Value")
 
 
-class Members(msgspec.Struct, Generic[Noun], frozen=True, kw_only=True):
+class Members(Change[Noun], Generic[Noun], frozen=True, kw_only=True):
     """The members that a request gives of an object. UNSET: not given. None: to be cleared.
 
     Each noun says what is right on its own objects, how one is made, and how one is changed.
@@ -27,16 +27,13 @@ class Members(msgspec.Struct, Generic[Noun], frozen=True, kw_only=True):
         faulty: Members that were given in a form that is wrong: nothing follows from their being UNSET.
     """
 
-    kind: ClassVar[str]
     required: ClassVar[tuple[str, ...]] = ("external_reference",)
     settable: ClassVar[tuple[str, ...]] = ()
-    """Members that a change puts in place as they are given."""
+    """Members that a change puts in place as they are given. In a merge patch null clears them."""
+    fixed: ClassVar[tuple[str, ...]] = ("id", "external_reference")
     lineage: ClassVar[tuple[str, ...]] = ()
     """Members that say which objects this one is to belong to: each a name, or a new object inline."""
-    verb: ClassVar[str] = "update"
-    """What the change is called."""
 
-    id: object = UNSET
     external_reference: str | UnsetType = UNSET
     payment_rules: PaymentRules | UnsetType | None = UNSET
     metadata: dict[str, str | None] | UnsetType = UNSET
@@ -62,17 +59,13 @@ class Members(msgspec.Struct, Generic[Noun], frozen=True, kw_only=True):
         if self.metadata is not UNSET:
             yield from metadata_faults(merged(standing.metadata if standing else {}, self.metadata))
 
-    def conflict(self, standing: Noun) -> Refused | None:
-        """Refuse a change that the state of the object forbids."""
-        return None
-
     def made(self, making: "Making") -> Noun:
         """Make the object, and record it."""
         raise NotImplementedError
 
-    def changed(self, standing: Noun, journal: Journal) -> Noun:
-        """Give the object with the members in place; what changes a debt goes through the ledger."""
-        raise NotImplementedError
+    def recorded(self, before: Noun, after: Noun, journal: Journal) -> Noun:
+        """Record the change, and tell of it."""
+        return journal.record(after, *self.news(before, after))
 
     def news(self, before: Noun, after: Noun) -> tuple[str, ...]:
         """List the types of the events that tell of a change."""

@@ -66,13 +66,13 @@ class Connection:
     async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         """Run a statement, prepared at its first use, and give its rows."""
         try:
-            statement = self._prepared.get(sql)
+            statement = self._prepared.pop(sql, None)
             if statement is None:
                 # With a name of its own a statement stays prepared; without one it is parsed anew at each use.
                 statement = await self.raw.prepare(sql, name=f"owed_{next(self._numbers)}")
                 if len(self._prepared) == MOST_PREPARED:
-                    del self._prepared[next(iter(self._prepared))]  # the oldest; the driver closes it
-                self._prepared[sql] = statement
+                    del self._prepared[next(iter(self._prepared))]  # the longest unused; the driver closes it
+            self._prepared[sql] = statement
             rows: list[asyncpg.Record] = await statement.fetch(*values)
         except CONFUSED:
             self.raw.terminate()

@@ -2,11 +2,11 @@
 
 from datetime import date, datetime
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from owed.model.payment_rules import DefaultRules
+from owed.model.time_zones import time_zone
 
 
 class TenantSettings(msgspec.Struct, frozen=True):
@@ -22,7 +22,7 @@ class TenantSettings(msgspec.Struct, frozen=True):
 
     def date_at(self, moment: datetime) -> date:
         """Give the merchant's date at a moment."""
-        return moment.astimezone(ZoneInfo(self.time_zone)).date()
+        return moment.astimezone(time_zone(self.time_zone)).date()
 
 
 class SettingsRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +42,10 @@ class SettingsRecord(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
     version: int = 1
 
+    def members(self) -> dict[str, Any]:
+        """Give the members of the settings, all of which are always set."""
+        return msgspec.structs.asdict(self.settings)
+
     def shown(self) -> dict[str, Any]:
         """Give the members that the API shows."""
-        return msgspec.structs.asdict(self.settings)
+        return self.members()

@@ -13,7 +13,7 @@ from owed.model.billing_object import BillingObject
 from owed.model.identifiers import EPOCH, id_at, milliseconds
 from owed.model.search import due_terms, status_term
 from owed.store.failures import translated
-from owed.store.objects import TABLES
+from owed.store.objects import OBJECTS
 from owed.store.tables import Table
 
 EVERYTHING = """
@@ -49,20 +49,23 @@ BY_TERMS = """
 
 DUE = "AND bill.due_date BETWEEN $9 AND $10"
 
-RAREST_FIRST = """
-    -- The terms with how many objects have them, the fewest first. It counts no further than is needed to tell rare
-    -- from common.
-    SELECT term, number
-      FROM unnest($2::text[]) AS wanted (term)
-     CROSS JOIN LATERAL (
-           SELECT count(*) AS number
-             FROM (SELECT FROM search_term
-                    WHERE search_term.tenant_id = $1 AND search_term.term = wanted.term LIMIT $3) AS counted) AS counted
-     ORDER BY number
+COUNT = """
+    -- How many objects between two ids have any one of some terms, counted no further than is needed to tell few from
+    -- many.
+    SELECT count(*) AS number
+      FROM (SELECT
+              FROM unnest($2::text[]) AS any_of (term)
+             CROSS JOIN LATERAL (
+                   SELECT
+                     FROM search_term
+                    WHERE search_term.tenant_id = $1 AND search_term.term = any_of.term
+                      AND object_id > $3 AND object_id < $4
+                    LIMIT $5) AS found
+             LIMIT $5) AS counted
 """
 
-COMMON = 2000
-"""Objects from which on a term counts as common."""
+MANY = 5_000
+"""Objects from which on it no longer matters how many have a term."""
 
 END = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -122,8 +125,15 @@ class ListQuery(msgspec.Struct, frozen=True):
     @property
     def table(self) -> Table[Any]:
         """Give the table of what is listed."""
-        table: Table[Any] = TABLES[self.kind]
-        return table
+        return OBJECTS[self.kind]
+
+    def between(self, side: Cursor | None = None) -> tuple[str, str]:
+        """Give the ids that bound the times of the query, and the side of a cursor."""
+        above = id_at(self.table.prefix, milliseconds(self.created_after))
+        below = id_at(self.table.prefix, milliseconds(self.created_before) + 1)
+        if side is None:
+            return above, below
+        return (max(above, side.id), below) if side.newer else (above, min(below, side.id))
 
 
 class Page(NamedTuple):
@@ -169,7 +179,7 @@ class Scan(NamedTuple):
         query = self.query
         if query.external_reference is not None:
             return await self._named(query.external_reference, side)
-        bounds = (*self._between(side), query.created_after, query.created_before)
+        bounds = (*query.between(side), query.created_after, query.created_before)
         rows = await self.connection.fetch(self._sql(side), query.tenant_id, *bounds, most, *self._filters())
         return [query.table.from_row(row) for row in rows]
 
@@ -189,7 +199,7 @@ class Scan(NamedTuple):
         """Read the one object that a reference can name, if everything else holds for it too."""
         query = self.query
         rows = await self.connection.fetch(query.table.load_by_reference, [query.tenant_id], [reference])
-        above, below = self._between(side)
+        above, below = query.between(side)
         return [
             item
             for item in map(query.table.from_row, rows)
@@ -199,34 +209,32 @@ class Scan(NamedTuple):
             and (query.due is None or query.due.takes(item))
         ]
 
-    def _between(self, side: Cursor | None) -> tuple[str, str]:
-        """Give the ids that bound the times of the query, and the side of the cursor."""
-        above = id_at(self.query.table.prefix, milliseconds(self.query.created_after))
-        below = id_at(self.query.table.prefix, milliseconds(self.query.created_before) + 1)
-        if side is None:
-            return above, below
-        return (max(above, side.id), below) if side.newer else (above, min(below, side.id))
-
 
 async def chosen_terms(connection: Connection, query: ListQuery) -> Terms | None:
-    """Choose which terms of a query to walk: the rarest, or those of its due dates where none is rare.
+    """Choose what of a query to walk: those that are due in its range, or those with its rarest term.
 
-    None where the query has no terms at all.
+    None where the query has neither.
     """
-    counted = await rarest_first(connection, query)
-    terms = [term for term, _ in counted]
-    if query.due and (not counted or counted[0][1] >= COMMON):
-        days = due_terms(query.statuses or BillStatus, *query.due)
-        return Terms(days, [term for term in terms if term not in map(status_term, query.statuses)])
-    return Terms(terms[:1], terms[1:]) if terms else None
+    ways = [Terms([term], sorted(query.terms - {term})) for term in sorted(query.terms)]
+    if query.due:
+        of_status = {status_term(status) for status in query.statuses}
+        due = Terms(due_terms(query.statuses or BillStatus, *query.due), sorted(query.terms - of_status))
+        ways = [*ways, due] if due.also else [due]  # alone it finds just what is asked for
+    if len(ways) < 2:
+        return ways[0] if ways else None
+    chosen, least = ways[-1], MANY
+    for way in ways:
+        number = await count(connection, query, way.walked, most=least)
+        if number < least:
+            chosen, least = way, number
+    return chosen
 
 
-async def rarest_first(connection: Connection, query: ListQuery) -> list[tuple[str, int]]:
-    """Order the terms of a query so that the first is on the fewest objects: its rows are the ones to walk."""
-    if len(query.terms) + bool(query.due) < 2:
-        return [(term, 0) for term in query.terms]
-    rows = await connection.fetch(RAREST_FIRST, query.tenant_id, sorted(query.terms), COMMON)
-    return [(row["term"], row["number"]) for row in rows]
+async def count(connection: Connection, query: ListQuery, terms: list[str], most: int) -> int:
+    """Count the objects of a query that have any one of some terms, up to `most`."""
+    rows = await connection.fetch(COUNT, query.tenant_id, terms, *query.between(), most)
+    number: int = rows[0]["number"]
+    return number
 
 
 async def read_page(scan: Scan) -> Page:

@@ -121,7 +121,7 @@ async def transaction(connection: Connection, lock_wait: float) -> AsyncIterator
 
 
 async def save(connection: Connection, writing: Writing) -> None:
-    """Write the rows of a batch. Answers and objects go in one order for all workers; the rest hangs on an object."""
+    """Write the rows of a batch. All workers write what is guarded in one order; the rest hangs on an object."""
     state = writing.state
     new_terms, old_terms = search.term_changes(state)
     parts: tuple[tuple[Part, Rows], ...] = (

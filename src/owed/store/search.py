@@ -6,6 +6,7 @@ import msgspec
 
 from owed.core.state import State
 from owed.model.billing_object import BillingObject
+from owed.store.objects import OBJECTS
 from owed.store.statements import Part, Rows
 
 # An object's terms travel as one JSON array: a column of an array costs the driver more than the terms themselves.
@@ -37,7 +38,7 @@ DELETE_TERMS = Part(
 
 def term_changes(state: State) -> tuple[Rows, Rows]:
     """Give the rows to insert and to delete for a state, in the order of its objects."""
-    shelves = (state.customers, state.accounts, state.bills)
+    shelves = [state.shelves[kind] for kind in OBJECTS]
     added = [terms_row(item, set(item.terms())) for shelf in shelves for item in shelf.created()]
     gone = []
     for before, after in chain.from_iterable(shelf.changed() for shelf in shelves):

@@ -44,8 +44,6 @@ SETTINGS = msgspec.json.Decoder(TenantSettings)
 class SettingsTable:
     """The settings as a table of objects, one for each tenant."""
 
-    kind = SettingsRecord.kind
-
     async def load(self, connection: Connection, names: Iterable[Name]) -> list[SettingsRecord]:
         """Load settings, held by nobody."""
         return await read(connection, LOAD, names)

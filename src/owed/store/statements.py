@@ -6,7 +6,7 @@ changed or its key is taken, the whole statement fails with `serialization_failu
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -36,7 +36,7 @@ def insert(table: str, **columns: str) -> Part:
     return Part(f"insert_{table}", sql, tuple(columns.items()))
 
 
-@cache
+@lru_cache(maxsize=1000)
 def writing_statement(parts: tuple[Part, ...], *, is_single: bool) -> str:
     """Join parts into the one statement that does them all.
 

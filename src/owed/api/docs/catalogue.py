@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from owed.api.docs.examples import example
+from owed.api.docs.examples import REFUSALS, example
 from owed.api.docs.html import Html, element, marked, prose
 from owed.api.docs.layout import links, page
 from owed.api.docs.samples import as_text
@@ -10,7 +10,8 @@ from owed.api.problems import CATALOGUE, Entry, anchor
 from owed.core.outcomes import Code
 
 INTRODUCTION = """\
-A request that is refused changes nothing. Its answer is problem details (RFC 9457), as `application/problem+json`.
+A request that is refused changes nothing; where nobody can tell, the `detail` of a 503 says that the outcome is \
+unknown. The answer is problem details (RFC 9457), as `application/problem+json`.
 
 A program switches on `code`; `detail` tells a person what was wrong with this request and what would be right. \
 `errors`, where it is there, names every fault by its place: a JSON Pointer into the body, or `header: …`, or \
@@ -40,6 +41,13 @@ def article(code: Code, entry: Entry) -> Html:
         element("h2", entry.title),
         element("p", element("span", status, class_=f"status s{status // 100}"), " ", element("code", code)),
         prose(entry.meaning),
-        element("details", element("summary", "An example"), element("pre", as_text(example(code)), tabindex="0")),
+        shown(code),
         id=anchor(code),
     )
+
+
+def shown(code: Code) -> Html:
+    """Show an example of a problem."""
+    if code not in REFUSALS:
+        return prose("No request is answered so yet: payments come later.")
+    return element("details", element("summary", "An example"), element("pre", as_text(example(code)), tabindex="0"))

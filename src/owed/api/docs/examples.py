@@ -1,18 +1,18 @@
-"""An example of each problem, rendered as a real one is."""
+"""An example of each problem that there can be, rendered as a real one is."""
 
 from typing import Any
 
 import msgspec
 
+from owed.api.docs import addresses
 from owed.api.fields import Schema
-from owed.api.problems import CATALOGUE, problem
+from owed.api.problems import problem
 from owed.core.create import duplicate
 from owed.core.customers import CustomerMembers
 from owed.core.outcomes import Code, Fault, Refused, invalid, not_found
 from owed.core.preconditions import stale
 from owed.engine.keys import IN_USE, REUSED
 
-BASE_URL = "http://127.0.0.1:8000"
 REQUEST_ID = "4c9213021f38238400000001"
 CUSTOMERS = "/billing/customers"
 JOHN = f"{CUSTOMERS}/UCR1234567890"
@@ -44,7 +44,7 @@ DETAILS = {
     Code.METHOD_NOT_ALLOWED: f"{JOHN} takes GET, HEAD, PATCH.",
     Code.PAYLOAD_TOO_LARGE: "A body may have up to 1 MiB (1,048,576 bytes).",
     Code.UNSUPPORTED_MEDIA_TYPE: "Send the body as application/json, with that Content-Type.",
-    Code.RATE_LIMITED: "This key may make 50 requests a second.",
+    Code.RATE_LIMITED: "This key has made all the requests that it may make for now.",
     Code.INTERNAL_ERROR: "This is our fault, and it is logged under the request id.",
     Code.UNAVAILABLE: "The database cannot be reached. Nothing was done; try again shortly.",
 }
@@ -53,11 +53,11 @@ REFUSALS = {
     **{refused.code: refused for refused in DECIDED if refused is not None},
     **{code: Refused(code, detail) for code, detail in DETAILS.items()},
 }
+"""Those of payments are not among them: there are no payments yet."""
 
 
 def example(code: Code) -> Schema:
     """Give the body of a refusal with this code."""
-    refused = REFUSALS.get(code) or Refused(code, CATALOGUE[code].meaning)
-    answer = problem(refused, BASE_URL, PATHS.get(code, CUSTOMERS), REQUEST_ID)
+    answer = problem(REFUSALS[code], addresses.EXAMPLE, PATHS.get(code, CUSTOMERS), REQUEST_ID)
     body: dict[str, Any] = msgspec.json.decode(answer.body)
     return body

@@ -30,6 +30,7 @@ class Noun(NamedTuple):
         updating: The same of updating one.
         new: Requests to create one.
         named: The external reference of the one that the examples retrieve and change.
+        words: Some to search for.
         changes: A request to change it.
         merge_patch: The same as a merge patch.
     """
@@ -44,6 +45,7 @@ class Noun(NamedTuple):
     updating: str
     new: tuple[Json, ...]
     named: str
+    words: str
     changes: Json
     merge_patch: Json
 
@@ -112,6 +114,7 @@ A_CUSTOMER = Noun(
         },
     ),
     story.JOHN,
+    "john doe",
     {"name": "John M. Doe", "balance": 1500, "metadata": {"customer_type": "standard"}},
     {"phone": None, "metadata": {"registration_source": None}},
 )
@@ -143,6 +146,7 @@ AN_ACCOUNT = Noun(
         },
     ),
     story.HIS_ACCOUNT,
+    "acacia water",
     {"name": "Premium Subscription Account", "metadata": {"account_tier": "premium"}},
     {"name": None, "metadata": {"billing_cycle": None}},
 )
@@ -199,6 +203,7 @@ A_BILL = Noun(
         },
     ),
     story.HIS_BILL,
+    "inv 1002",
     {"amount_paid": 1500, "metadata": {"payment_method": "bank_transfer"}},
     {"due_date": None, "metadata": {"service_type": None}},
 )

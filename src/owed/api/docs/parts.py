@@ -51,14 +51,18 @@ def in_path(noun: Noun, named: str) -> Schema:
 def filters(noun: Noun) -> dict[str, Schema]:
     """Describe the query parameters that only a noun's list has."""
     fields = noun.listing.filters.fields
-    return {f"{noun.plural}By{name.title().replace('_', '')}": of_filter(name, field) for name, field in fields.items()}
+    return {
+        f"{noun.plural}By{name.title().replace('_', '')}": of_filter(noun, name, field)
+        for name, field in fields.items()
+    }
 
 
-def of_filter(name: str, field: Field) -> Schema:
-    """Describe the query parameter of a filter."""
+def of_filter(noun: Noun, name: str, field: Field) -> Schema:
+    """Describe the query parameter of a filter of a noun's list."""
     schema = {**field.schema}
     description, (example,) = schema.pop("description"), schema.pop("examples")
-    return query(name, description, schema, NAMED.get(name, example))
+    examples = {**NAMED, "external_reference": noun.named, "q": noun.words}
+    return query(name, description, schema, examples.get(name, example))
 
 
 NAMED = {noun.kind: noun.named for noun in NOUNS}

@@ -145,21 +145,30 @@ def scrolled(wide: Html) -> Html:
 
 
 def row(name: str, schema: Schema, described: Schema, *, is_required: bool, place: str = "") -> Html:
-    """Make the row of a member or parameter, with the members inside it."""
+    """Make the row of a member or parameter, and below it, as wide as the table, one with the members inside it."""
     notes = [*([place] if place else []), *(["required"] if is_required else [])]
     kind = type_name(schema, described)
-    return element(
+    own = element(
         "tr",
         element("th", element("code", name), *(element("small", note) for note in notes), scope="row"),
-        element("td", kind, *(element("small", marked(bound)) for bound in bounds(schema))),
-        element("td", marked(schema.get("description", "")), *inside(schema, described)),
+        element(
+            "td",
+            kind.removesuffix(" or null") if is_required else kind,
+            *(element("small", marked(bound)) for bound in bounds(schema)),
+        ),
+        element("td", marked(schema.get("description", "")), *leads(schema)),
     )
+    return join(own, *(element("tr", element("td", listed, colspan="3")) for listed in inside(schema, described)))
 
 
 def inside(schema: Schema, described: Schema) -> Iterator[Html]:
-    """List the members inside a member; for those of a whole new object, lead to where they are listed."""
+    """List the members inside a member."""
     items = resolved(schema.get("items", {}), described)
     yield from (member_table(each, described) for each in (schema, items) if "properties" in each)
+
+
+def leads(schema: Schema) -> Iterator[Html]:
+    """Lead to where the members of a whole new object are listed."""
     for noun in NOUNS:
         if any(each.get("$ref", "").rpartition("/New")[2].startswith(noun.title) for each in schema.get("oneOf", ())):
             yield element("p", element("a", f"The members of a new {noun.kind}", href=f"#create{noun.title}"))
@@ -211,6 +220,8 @@ def try_form(
 def field(prefix: str, parameter: Schema) -> Html:
     """Make the field of a parameter, empty where it may be left out."""
     name, example = parameter["name"], parameter.get("example", "")
+    if "enum" in parameter["schema"]:
+        return choice(prefix, parameter)
     is_metadata = parameter.get("style") == "deepObject"
     identity = f"{prefix}-{name}"
     sample = "customer_type=premium" if is_metadata else str(example)
@@ -227,6 +238,16 @@ def field(prefix: str, parameter: Schema) -> Html:
             autocomplete="off",
             data_in="metadata" if is_metadata else parameter["in"],
         ),
+    )
+
+
+def choice(prefix: str, parameter: Schema) -> Html:
+    """Make the field of a parameter that is one of a few values, or none."""
+    name = parameter["name"]
+    options = (element("option", value, value=value) for value in ("", *parameter["schema"]["enum"]))
+    return join(
+        element("label", name, " ", element("small", parameter["in"]), for_=f"{prefix}-{name}"),
+        element("select", *options, id=f"{prefix}-{name}", name=name, data_in=parameter["in"]),
     )
 
 

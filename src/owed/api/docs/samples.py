@@ -2,8 +2,9 @@
 
 import json
 import shlex
+from uuid import NAMESPACE_URL, uuid5
 
-from owed.api.docs.examples import BASE_URL
+from owed.api.docs import addresses
 from owed.api.docs.operations import Operation
 from owed.api.docs.parts import PARAMETERS
 from owed.api.fields import Schema
@@ -30,13 +31,18 @@ def path_example(path: str, operation: Operation) -> str:
 
 def curl(path: str, method: str, operation: Operation, schemas: dict[str, Schema]) -> str:
     """Write the command line that sends a request of this operation."""
-    url = BASE_URL + path_example(path, operation)
+    url = addresses.EXAMPLE + path_example(path, operation)
     lines = ["curl " + url] if method == "GET" else [f"curl -X {method} {url}"]
     if not operation.is_public:
         lines.append("-H 'Authorization: Bearer sk_test_…'")
     if "IdempotencyKey" in operation.parameters:
-        lines.append(f"-H 'Idempotency-Key: {PARAMETERS['IdempotencyKey']['example']}'")
+        lines.append(f"-H 'Idempotency-Key: {idempotency_key(operation)}'")
     if operation.bodies:
         lines.append(f"-H 'Content-Type: {JSON}'")
         lines.append("-d " + shlex.quote(body_example(schemas[operation.bodies[JSON]])))
     return " \\\n  ".join(lines)
+
+
+def idempotency_key(operation: Operation) -> str:
+    """Give the key of the command line of an operation: no two of them are the same request."""
+    return str(uuid5(NAMESPACE_URL, operation.id))

@@ -6,7 +6,7 @@ from typing import Any
 from owed.api import accounts, bills, customers, settings
 from owed.api.docs import nouns, story
 from owed.api.docs.nouns import NOUNS, Noun
-from owed.api.fields import Anything, Field, Metadata, Object, OnlyNull, Schema
+from owed.api.fields import NOTHING, Anything, Field, Metadata, Object, OnlyNull, Schema
 from owed.api.forms import PAYMENT_RULES
 from owed.api.lists import MOST
 from owed.api.problems import CATALOGUE
@@ -72,8 +72,8 @@ def schemas_of_settings() -> dict[str, Schema]:
     """Give the schemas of the settings, and of the requests that change them."""
     members = by_name(settings.UPDATE.schema["properties"])
     members["payment_rules"]["required"] = [*settings.RULES.members]
-    merged = taken(settings.UPDATE, settings.NONE_CLEARS)
-    merged["properties"]["payment_rules"] = taken(settings.RULES, settings.NONE_CLEARS)
+    merged = taken(settings.UPDATE, NOTHING)
+    merged["properties"]["payment_rules"] = taken(settings.RULES, NOTHING)
     return {
         "Settings": {
             **settings.UPDATE.schema,

@@ -24,6 +24,10 @@ WRONG_BILL = "UBR1234567889"
 """One with nothing paid on it, which may be voided."""
 
 
+STARTING = SettingsRecord(tenant_id=1, settings=TenantSettings(), updated_at=MORNING)
+"""The settings of a new merchant."""
+
+
 @cache
 def books() -> Books:
     """Open the demo merchant's books; the ids in them are the same on every worker."""
@@ -56,5 +60,4 @@ def outcome(asked: Asked) -> Json:
 def settings(**given: Any) -> Json:
     """Give the settings of a new merchant, with what a request gives in place."""
     members = settings_members(UPDATE.check_members(given, "", Faults()))
-    changed = members.changed(TenantSettings())
-    return shown(SettingsRecord(tenant_id=1, settings=changed, updated_at=MORNING))
+    return shown(msgspec.structs.replace(STARTING, settings=members.in_place(STARTING.settings)))
