@@ -702,3 +702,10 @@ def test_settings_are_those_of_the_moment_a_kept_answer_was_decided(owner: Clien
     again = owner.post(BILLS, request, Idempotency_Key=key)
     assert (again.status, again.body) == (201, first.body)
     assert json.loads(again.body)["payment_rules"] == BILL_DEFAULTS | {"max_amount": 1000}
+
+
+@pytest.mark.parametrize("media_type", [JSON, MERGE_PATCH])
+def test_no_number_of_faults_is_too_much_for_it(owner: Client, media_type: str) -> None:
+    """1.1: nothing a client sends may cause a 500."""
+    body: Json = {f"m{number}": number for number in range(1001)} | {"payment_rules": {"bill": {}}}
+    assert owner.patch(SETTINGS, body, Content_Type=media_type).code == "invalid_request"

@@ -1,21 +1,26 @@
 """The audit of one tenant's books after the worst: what its callers were told, against every row that there is."""
 
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator
 
 import asyncpg
-import msgspec
 
-from owed.core.ledger import seal
-from owed.model.customer import Customer
-from owed.model.search import customer_terms
-from owed.model.transfer import Cause, LedgerAccount, Transfer
-from owed.store.customers import from_row
+from owed.model.bill import Bill, BillStatus
+from owed.model.billing_object import BillingObject
+from owed.model.event import Event
+from owed.model.transfer import Transfer
+from owed.store.accounts import ACCOUNTS
+from owed.store.bills import BILLS
+from owed.store.customers import CUSTOMERS
 from tests.contract.client import Json
 from tests.contract.service import Database
 from tests.failure.callers import Field, Hasty, Told
+from tests.failure.writes import Write
+from tests.properties import promises
+from tests.properties.promises import Change, grouped
+from tests.properties.requests import parts_of
+from tests.store.reading import transfer
 
 Row = asyncpg.Record
 
@@ -27,137 +32,131 @@ class Books:
         def rows(table: str, order: str) -> list[Row]:
             return database.rows(f"SELECT * FROM {table} WHERE tenant_id = $1 ORDER BY {order}", tenant_id)
 
-        self.customers = {row["id"]: from_row(row) for row in rows("customer", "id")}
-        self.transfers = grouped(rows("transfer", "obligation_id, version"), lambda row: row["obligation_id"])
-        self.events = grouped(rows("event", "object_id, sequence"), lambda row: row["object_id"])
-        self.events_of_key = grouped(
-            (row for of_one in self.events.values() for row in of_one), lambda row: shown_by(row)["metadata"]["key"]
-        )
-        self.attributions = grouped(rows("attribution", "id"), lambda row: row["reason"])
-        self.transfers_of_attribution = grouped(
-            (row for of_one in self.transfers.values() for row in of_one), lambda row: row["attribution_id"]
-        )
+        tables = (CUSTOMERS, ACCOUNTS, BILLS)
+        self.objects: list[BillingObject] = [t.from_row(row) for t in tables for row in rows(t.kind, "id")]
+        self.transfers: list[Transfer] = [transfer(row) for row in rows("transfer", "obligation_id, version")]
+        self.events = [Event(**row) for row in rows("event", "object_id, sequence")]
         self.answers = {row["key"]: row for row in rows("answer", "key")}
+        self.attributions = grouped(rows("attribution", "id"), lambda row: row["reason"])
         self.terms = grouped(rows("search_term", "object_id, term"), lambda row: row["object_id"])
+        self.statuses = {row["id"]: row["status"] for row in rows("bill", "id")}
+        self.transfers_of_attribution = grouped(self.transfers, lambda transfer: transfer.attribution_id)
+        self.by_name = {(item.kind, name): item for item in self.objects for name in (item.external_reference, item.id)}
+        events_of = grouped(self.events, lambda event: event.object_id)
+        self.changes = {item.id: promises.changes(item.kind, events_of.get(item.id, [])) for item in self.objects}
+        self.changes_of_key = grouped((change for told in self.changes.values() for change in told), key_of)
+
+
+def key_of(change: Change) -> str:
+    """Give the key of the write that made a change: callers put it in the metadata."""
+    key: str = change.after["metadata"]["key"]
+    return key
 
 
 def faults(books: Books, field: Field) -> Iterator[str]:
     """Yield all that is wrong with the books; nothing means that every promise was kept."""
+    yield from promises.faults(books.objects, books.transfers, books.events)
     yield from faults_of_keys(books, field.told)
     yield from faults_of_hasty_writes(books, field.hasty)
     yield from faults_of_origin(books, field)
-    for customer in books.customers.values():
-        for fault in faults_of_customer(books, customer):
-            yield f"customer {customer.id}: {fault}"
+    for item in books.objects:
+        if {row["term"] for row in books.terms.get(item.id, [])} != set(item.terms()):
+            yield f"{item.kind} {item.id}: its search terms are not those of what it holds"
+        if isinstance(item, Bill) and books.statuses[item.id] != item.status:
+            yield f"bill {item.id} is {item.status}, its row says {books.statuses[item.id]}"
 
 
 def faults_of_keys(books: Books, told: list[Told]) -> Iterator[str]:
-    """Each key has the answer that was told, and exactly one effect, or none where it was refused."""
-    references = {customer.external_reference for customer in books.customers.values()}
+    """Each key has the answer that was told, and its whole effect once, or none where it was refused."""
     for each in told:
-        answer = books.answers.get(each.write.key)
-        if answer is None:
-            yield f"key {each.write.key}: was answered {each.status}, and keeps no answer"
-        elif (answer["status"], answer["body"]) != (each.status, each.body):
-            kept = (answer["status"], answer["body"])
-            yield f"key {each.write.key}: keeps {kept}, but told {each.status} {each.body!r}"
-        if each.status == 409 and each.write.fields["external_reference"] not in references:
-            yield f"key {each.write.key}: was told of a conflict with nothing"
-        for fault in faults_of_effect(books, each):
-            yield f"key {each.write.key} ({each.write.method}, {each.status}): {fault}"
+        for fault in (*faults_of_answer(books, each), *faults_of_effect(books, each.write, is_done=each.is_done)):
+            yield f"key {each.write.key} ({each.write.method} {each.write.path}, {each.status}): {fault}"
 
 
-def faults_of_effect(books: Books, told: Told) -> Iterator[str]:
-    expected = 1 if told.is_done else 0
-    events = books.events_of_key.get(told.write.key, [])
-    words = books.attributions.get(told.write.key, [])
-    transfers = [row for each in words for row in books.transfers_of_attribution.get(each["id"], [])]
-    if counts := {"events": len(events), "attributions": len(words), "transfers": len(transfers)}:
-        if set(counts.values()) != {expected}:
-            yield f"should have {expected} of each, has {counts}"
-        elif told.is_done and shown_by(events[0]) != json.loads(told.body):
-            yield f"its event tells {shown_by(events[0])}, but the answer was {told.body!r}"
-        elif told.is_done and transfers[0]["total_after"] != told.write.fields["balance"]:
-            yield f"its transfer ends at {transfers[0]['total_after']}"
+def faults_of_answer(books: Books, told: Told) -> Iterator[str]:
+    answer = books.answers.get(told.write.key)
+    if answer is None:
+        yield "keeps no answer"
+    elif (answer["status"], answer["body"]) != (told.status, told.body):
+        yield f"keeps {(answer['status'], answer['body'])}, but told {told.body!r}"
+    if told.is_done and json.loads(told.body) not in [
+        each.after for each in books.changes_of_key.get(told.write.key, [])
+    ]:
+        yield f"no event tells {told.body!r}"
+    if told.status == 409 and not is_explained(books, told.write):
+        yield "was told of a conflict with nothing"
+    if told.status == 404 and f"nobody-{told.write.key}" not in told.write.path + told.write.body.decode():
+        yield f"was told {told.body!r}"
+
+
+def faults_of_effect(books: Books, write: Write, *, is_done: bool) -> Iterator[str]:
+    """A write has all of its effects, with their transfers and the words of its caller, or nothing of them."""
+    changes = books.changes_of_key.get(write.key, [])
+    words = books.attributions.get(write.key, [])
+    if len(words) != is_done:
+        yield f"is on record {len(words)} times"
+    if named(changes) != (expected(books, write) if is_done else Counter()):
+        yield f"has the effects {changes}"
+    transfers = [each for row in words for each in books.transfers_of_attribution.get(row["id"], [])]
+    if len(transfers) != sum(1 for change in changes for _ in change.transfers()):
+        yield f"has {changes}, and {transfers}"
+    yield from faults_of_family({change.kind: change.after for change in changes if change.before is None})
+
+
+def faults_of_family(made: dict[str, Json]) -> Iterator[str]:
+    """What was made together belongs together."""
+    for kind, parent in (("account", "customer"), ("bill", "customer"), ("bill", "account")):
+        if {kind, parent} <= made.keys() and made[kind].get(f"{parent}_id") != made[parent]["id"]:
+            yield f"{made[kind]} does not belong to {made[parent]}"
+
+
+def expected(books: Books, write: Write) -> "Counter[tuple[str, str, bool]]":
+    """Name what a write makes, or what it changes: kind, reference, and whether it is new."""
+    if write.name is None:
+        return Counter((kind, reference, True) for kind, reference in parts_of(write.kind, write.fields))
+    item = books.by_name.get((write.kind, write.name))
+    return Counter([(write.kind, item.external_reference, False)] if item else [])
+
+
+def named(changes: list[Change]) -> "Counter[tuple[str, str, bool]]":
+    """Name what changes made or changed, as `expected` does."""
+    return Counter((change.kind, change.after["external_reference"], change.before is None) for change in changes)
+
+
+def is_explained(books: Books, write: Write) -> bool:
+    """Tell whether there is, or was, what a write can have come into conflict with."""
+    if write.name is None:
+        taken = [books.by_name.get(part) for part in parts_of(write.kind, write.fields)]
+        return any(not made_by(books, item, write) for item in taken if item)
+    history = books.changes[books.by_name[write.kind, write.name].id]
+    if any(change.after.get("status") == BillStatus.VOIDED for change in history):
+        return True
+    return "amount_paid" not in write.fields and any(change.after.get("amount_paid") for change in history)
+
+
+def made_by(books: Books, item: BillingObject, write: Write) -> bool:
+    return any(change.before is None and key_of(change) == write.key for change in books.changes[item.id])
 
 
 def faults_of_hasty_writes(books: Books, hasty: list[Hasty]) -> Iterator[str]:
-    """A write that was sent once, without a key, has the effects that were told of it."""
+    """A write that was sent once, without a key, has the effects that were told of it, whole."""
     for each in hasty:
-        effects = len(books.events_of_key.get(each.write.key, []))
-        if effects not in each.effects:
-            yield f"{each.write.key}, sent once without a key: has {effects} effects, of {each.effects}"
+        is_done = each.write.key in books.changes_of_key or each.write.key in books.attributions
+        if is_done not in each.effects:
+            yield f"{each.write.key}, sent once without a key: it is {is_done} that it has effects, of {each.effects}"
+        for fault in faults_of_effect(books, each.write, is_done=is_done):
+            yield f"{each.write.key}, sent once without a key ({each.write.method} {each.write.path}): {fault}"
 
 
 def faults_of_origin(books: Books, field: Field) -> Iterator[str]:
-    """Nothing is there that nobody asked for, and no part without its whole."""
+    """Nothing is there that nobody asked for."""
     asked = {each.write.key for each in field.told}
     done = {each.write.key for each in field.told if each.is_done} | {each.write.key for each in field.hasty}
     for name, strange in (
         ("answers", books.answers.keys() - asked),
-        ("events", books.events_of_key.keys() - done),
-        ("attributions", books.attributions.keys() ^ books.events_of_key.keys()),
-        ("transfers", books.transfers.keys() ^ books.customers.keys()),
-        ("histories", books.events.keys() ^ books.customers.keys()),
-        ("search terms", books.terms.keys() ^ books.customers.keys()),
+        ("events", books.changes_of_key.keys() - done),
+        ("attributions", books.attributions.keys() - done),
+        ("search terms", books.terms.keys() - books.changes.keys()),
     ):
         if strange:
-            yield f"{name} of no known origin, or without their other half: {strange}"
-
-
-def faults_of_customer(books: Books, customer: Customer) -> Iterator[str]:
-    yield from faults_of_ledger(books.transfers.get(customer.id, []), customer)
-    yield from faults_of_history(books.events.get(customer.id, []), customer)
-    if {row["term"] for row in books.terms.get(customer.id, [])} != customer_terms(customer):
-        yield "its search terms are not those of what it holds"
-
-
-def faults_of_ledger(rows: list[Row], customer: Customer) -> Iterator[str]:
-    """The transfers are numbered without gaps, run to the balance, and chain."""
-    total, previous, recorded_at = 0, b"", None
-    for number, row in enumerate(rows, start=1):
-        total += row["amount"]
-        if row["version"] != number:
-            yield f"transfer {row['version']} stands in place {number}"
-        if row["total_after"] != total:
-            yield f"after transfer {number} the total is {row['total_after']}, the sum {total}"
-        if row["hash"] != seal(transfer_of(row), previous):
-            yield f"transfer {number} breaks the chain"
-        if recorded_at is not None and row["recorded_at"] <= recorded_at:
-            yield f"transfer {number} is recorded before its predecessor"
-        previous, recorded_at = row["hash"], row["recorded_at"]
-    obligation = customer.obligation
-    stands = (obligation.total, obligation.version, obligation.hash, obligation.recorded_at)
-    if stands != (total, len(rows), previous, recorded_at):
-        yield f"stands at {stands}, its transfers at {(total, len(rows), previous, recorded_at)}"
-
-
-def faults_of_history(rows: list[Row], customer: Customer) -> Iterator[str]:
-    """The events are numbered without gaps, begin with the creation, and end with what stands."""
-    if [row["sequence"] for row in rows] != list(range(1, customer.event_sequence + 1)):
-        yield f"has events {[row['sequence'] for row in rows]}, and counts {customer.event_sequence}"
-    if [row["type"] for row in rows] != ["customer.created", *["customer.updated"] * (len(rows) - 1)]:
-        yield f"has the history {[row['type'] for row in rows]}"
-    if rows and shown_by(rows[-1]) != msgspec.to_builtins(customer.shown()):
-        yield f"its last event tells {shown_by(rows[-1])}, but it is {customer.shown()}"
-
-
-def transfer_of(row: Row) -> Transfer:
-    """Make the transfer that a row holds."""
-    values = {field.name: row[field.name] for field in msgspec.structs.fields(Transfer)}
-    sides = {name: LedgerAccount(row[name]) for name in ("debit", "credit")}
-    return Transfer(**values | sides | {"cause": Cause(row["cause"])})
-
-
-def shown_by(event: Row) -> Json:
-    """Give the object as an event shows it."""
-    data: Json = json.loads(event["body"])["data"]
-    return data
-
-
-def grouped(rows: Iterable[Row], by: Callable[[Row], Any]) -> dict[Any, list[Row]]:
-    """Group rows, each group in the order in which its rows come."""
-    groups: dict[Any, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[by(row)].append(row)
-    return dict(groups)
+            yield f"{name} of no known origin: {strange}"

@@ -12,31 +12,14 @@ from itertools import count
 from typing import Final
 
 from tests.contract.client import JSON, Answer, Client, Json
+from tests.failure.writes import PLACES, Chooser, Known, Write, next_write
 
 PATIENCE: Final = 60.0
 """Seconds in which every write must have been told its outcome, whatever was killed meanwhile."""
 
-LARGEST: Final = 2**53 - 1
-HOT: Final = 3
-CUSTOMERS: Final = "/billing/customers"
 DEFINITE: Final = {200, 201, 404, 409}
 HEADERS: Final = {"Content-Type": JSON, "Owed-Actor": "caller"}
 NOT_DONE, DONE, UNKNOWN = range(1), range(1, 2), range(2)
-
-
-@dataclass(frozen=True)
-class Write:
-    """A write with its key, as it is sent however often."""
-
-    key: str
-    method: str
-    path: str
-    body: bytes
-
-    @property
-    def fields(self) -> Json:
-        fields: Json = json.loads(self.body)
-        return fields
 
 
 @dataclass(frozen=True)
@@ -71,7 +54,12 @@ class Hasty:
 
 
 class Field:
-    """What the callers of one API key have in common: the customers that they know of, and what they were told."""
+    """What the callers of one API key have in common: the objects that they know of, and what they were told.
+
+    Attributes:
+        known: By kind, the ids and references of what is there.
+        contested: By kind, how often a reference that others may want was given out.
+    """
 
     def __init__(self, port: int, api_key: str, seed: str) -> None:
         self.port = port
@@ -80,26 +68,28 @@ class Field:
         self.told: list[Told] = []
         self.hasty: list[Hasty] = []
         self.faults: list[str] = []
-        self.customers: list[str] = []
+        self.known: Known = {kind: [] for kind in PLACES}
         self.stopping = threading.Event()
         self.news = threading.Condition()
-        self._contested = count()
+        self.contested = {kind: count() for kind in PLACES}
         self._keys = count()
 
     def new_key(self) -> str:
         return f"{self.seed}-{next(self._keys)}"
-
-    def contested_reference(self) -> str:
-        """Give a reference that about four callers will be given, and one can have."""
-        return f"contested-{next(self._contested) // 4}"
 
     def note(self, told: Told) -> None:
         """Keep what a caller was told, and wake whoever waits for progress."""
         with self.news:
             self.told.append(told)
             if told.status == 201:
-                self.customers.append(json.loads(told.body)["id"])
+                self._get_to_know(told.write.kind, json.loads(told.body))
             self.news.notify_all()
+
+    def _get_to_know(self, kind: str, made: Json) -> None:
+        self.known[kind] += (made["id"], made["external_reference"])
+        for parent in ("customer", "account"):
+            if name := made.get(f"{parent}_id"):
+                self.known[parent].append(name)
 
     def wait_for(self, more: int, seconds: float) -> bool:
         """Wait until so many more writes were told their outcome, and say whether they were."""
@@ -109,7 +99,7 @@ class Field:
 
 
 class Caller(threading.Thread):
-    """One caller: create, set a balance, look, and never give up on a key."""
+    """One caller: create, often several objects at once, change, void, look, and never give up on a key."""
 
     def __init__(self, field: Field, number: int) -> None:
         super().__init__(name=f"caller-{field.seed}-{number}")
@@ -135,7 +125,7 @@ class Caller(threading.Thread):
         told = Told.of(write, persist(self.client, write, self.random))
         self.field.note(told)
         if told.status == 201 and self.random.random() < 0.2:
-            self._look_at(json.loads(told.body)["id"])
+            self._look_at(f"{PLACES[write.kind]}/{json.loads(told.body)['id']}")
 
     def _send_once(self, write: Write) -> None:
         """Send a write without a key, and leave it at what is told, if anything is."""
@@ -147,32 +137,18 @@ class Caller(threading.Thread):
         else:
             self.field.hasty.append(Hasty(write, effects_told(write, answer)))
 
-    def _look_at(self, customer: str) -> None:
+    def _look_at(self, path: str) -> None:
         """See at once what was acknowledged, whichever worker is asked."""
         try:
-            answer = self.client.get(f"{CUSTOMERS}/{customer}")
+            answer = self.client.get(path)
         except (OSError, HTTPException):
             self.client.close()
             return
-        assert answer.status in {200, 503}, f"{customer} was acknowledged, and then {answer.status}: {answer.body!r}"
+        assert answer.status in {200, 503}, f"{path} was acknowledged, and then {answer.status}: {answer.body!r}"
 
     def _next_write(self) -> Write:
-        key, dice = self.field.new_key(), self.random.random()
-        balance = self.random.randint(-LARGEST, LARGEST)
-        fields: Json = {"currency": "ZAR", "balance": balance, "metadata": {"key": key}}
-        customers = self.field.customers
-        if dice < 0.35 or len(customers) <= HOT:
-            return self._write(key, "POST", CUSTOMERS, {"external_reference": f"own-{key}"} | fields)
-        if dice < 0.5:
-            contested = self.field.contested_reference()
-            return self._write(key, "POST", CUSTOMERS, {"external_reference": contested} | fields)
-        if dice < 0.52:
-            return self._write(key, "PATCH", f"{CUSTOMERS}/nobody-{key}", fields)
-        customer = customers[self.random.randrange(HOT if dice < 0.8 else len(customers))]
-        return self._write(key, "PATCH", f"{CUSTOMERS}/{customer}", fields)
-
-    def _write(self, key: str, method: str, path: str, fields: Json) -> Write:
-        return Write(key, method, path, json.dumps(fields).encode())
+        field = self.field
+        return next_write(Chooser(field.known, field.contested, self.random, field.new_key()))
 
 
 def send(client: Client, write: Write, **headers: str) -> Answer:

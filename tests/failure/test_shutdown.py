@@ -16,8 +16,9 @@ import pytest
 
 from tests.contract.client import Answer, Client
 from tests.contract.service import Database, Merchant, dsn_of
-from tests.failure.callers import CUSTOMERS, HEADERS
+from tests.failure.callers import HEADERS
 from tests.failure.stand import Stand, is_gone, wait_until
+from tests.failure.writes import CUSTOMERS
 
 CALLERS = 12
 WAITING = 20

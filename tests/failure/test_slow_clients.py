@@ -14,8 +14,8 @@ from owed.api.protocol import PATIENCE
 from owed.cli.worker import DRAIN_SECONDS
 from tests.contract.client import Client
 from tests.contract.service import Merchant
-from tests.failure.callers import CUSTOMERS
 from tests.failure.stand import Stand, standing, wait_until
+from tests.failure.writes import CUSTOMERS
 
 EACH = 50
 SAMPLE = 150

@@ -1,12 +1,16 @@
-"""Random histories, lived on PostgreSQL and in memory at once: both worlds agree after every step."""
+"""Random histories, lived on PostgreSQL and in memory at once: both worlds agree after every step.
+
+On PostgreSQL there are two workers. Each step goes to one of them, or is a race: then both decide at once, and there
+must be an order in which the world in memory, taking the same requests one by one, answers and keeps the same.
+"""
 
 import asyncio
+import json
 import os
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from itertools import count
-from typing import Any, ClassVar
+from itertools import permutations
+from typing import Any, ClassVar, TypeVar
 
 import asyncpg
 import pytest
@@ -14,14 +18,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from owed.core.command import Command
-from owed.core.preconditions import IfMatch
+from owed.core.journal import digest
 from owed.database.pool import Pool
-from owed.model.attribution import Actor
-from owed.model.money import MAX_TOTAL
-from owed.model.transfer import Transfer
-from tests.core.samples import JANE, KEY, RULES, create, refuse_broken, update
-from tests.properties.worlds import Asked, InMemory, Link, OnPostgres, Record, World, ask
+from owed.engine.pending import Reply
+from tests.core.samples import Stamps
+from tests.properties import bodies
+from tests.properties.effects import Family, faults_of_change
+from tests.properties.promises import faults
+from tests.properties.requests import CREATE, Fresh, Nth, Request, Sent
+from tests.properties.worlds import InMemory, Link, OnPostgres, Record
 
 SOAK = int(os.environ.get("OWED_SOAK") or 0)
 """How many histories to live; 0 means as many as a test run has time for."""
@@ -33,46 +38,15 @@ PROFILE = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 
-MODES = 2
+Item = TypeVar("Item")
+
+OUR_FAULT = (b'"internal_error"', b'"unavailable"', b'"idempotency_key_in_use"')
+
 MERCHANTS = 2
+WORKERS = 2
 
-next_tenants = count(1, MERCHANTS * MODES)
-
-tenants = st.integers(0, MERCHANTS * MODES - 1)
-references = st.sampled_from(["a", "a", "a", "b-1"])
-which_names = references | st.integers(0, 20)
-keys = st.sampled_from([None, None, "k0", "k1", "k2", "k3"])
-actors = st.sampled_from([KEY, JANE, Actor("key_2", "Jürgen")])
-senders = st.tuples(actors, keys)
-names = st.sampled_from(["John Doe", "Łukasz 李", 'O\'Neil \\ "x"', "😀"])
-metadata_keys = st.sampled_from(["plan", "über", "a=b"])
-balances = st.integers(-3, 3) | st.integers(-MAX_TOTAL, MAX_TOTAL)
-currencies = st.sampled_from(["ZAR", "ZAR", "ZAR", "USD", "XXQ"])
-given_members = {
-    "email": st.sampled_from(["j@example.com", "x@example.com"]),
-    "phone": st.just("+27821234567"),
-    "currency": currencies,
-    "balance": balances,
-}
-created_members = st.fixed_dictionaries(
-    {},
-    optional={
-        "name": names,
-        "payment_rules": st.just(RULES),
-        "metadata": st.dictionaries(metadata_keys, st.sampled_from(["", "x"])),
-        **given_members,
-    },
-)
-updated_members = st.fixed_dictionaries(
-    {},
-    optional={
-        "name": st.none() | names,
-        "payment_rules": st.none() | st.just(RULES),
-        "metadata": st.dictionaries(metadata_keys, st.none() | st.sampled_from(["", "x"])),
-        **given_members,
-    },
-)
-conditions = st.none() | st.just(frozenset("*")) | st.frozensets(st.sampled_from(["1", "2", "3"]), min_size=1)
+tenants = st.sampled_from([0, 0, 0, 1, 2, 3])
+workers = st.integers(0, WORKERS - 1)
 
 
 class TwoWorlds(RuleBasedStateMachine):
@@ -83,110 +57,208 @@ class TwoWorlds(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        first = next(next_tenants)
-        self.tenants = range(first, first + MERCHANTS * MODES)
-        self.memory = InMemory(first)
-        self.worlds: tuple[World, World] = (self.memory, OnPostgres(self.link, self.tenants, first))
-        self.asked: list[Asked] = []
+        self.clock = Stamps()
+        self.memory = InMemory(self.clock)
+        self.postgres = OnPostgres(self.link, self.clock)
+        self.asked: list[Request] = []
+        self.told: list[tuple[Sent, Reply]] = []
+        self.made: set[tuple[int, str, str]] = set()
+        self.before: Record | None = None
+        self.numbers = 0
 
     @initialize()
     def begin(self) -> None:
-        """Begin with a customer in every tenant, for it is changes that are worth comparing."""
-        self.ask(*(Asked(create("a", tenant=tenant, currency="ZAR", name="John Doe"), None) for tenant in self.tenants))
+        """Begin with a bill in every tenant, for it is changes that are worth comparing."""
+        self.runner.run(self.postgres.begin(MERCHANTS))
+        self.runner.run(self.memory.begin(self.postgres.tenants))
+        account = {"external_reference": "a", "customer": {"external_reference": "a", "currency": "ZAR"}}
+        body = {"external_reference": "a", "currency": "ZAR", "amount_due": 1_000, "account": account}
+        self.ask([Request(CREATE, "bill", body, tenant_id=tenant) for tenant in self.postgres.tenants])
 
-    @rule(tenant=tenants, reference=references, members=created_members, by=senders)
-    def create(self, tenant: int, reference: str, members: dict[str, Any], by: tuple[Actor, str | None]) -> None:
-        """Create a customer, or be told that the reference is taken."""
-        actor, key = by
-        self.ask(Asked(create(reference, tenant=self.tenants[tenant], actor=actor, **members), key))
+    @rule(tenant=tenants, request=bodies.creations("customer") | bodies.creations("account"), worker=workers)
+    def create_owner(self, tenant: int, request: Request, worker: int) -> None:
+        """Create a customer, or an account of one that may be new too, or be told that a reference is taken."""
+        self.ask([self.meant(tenant, request)], worker)
 
-    @rule(
-        tenant=tenants, which=references | st.integers(0, 20), what=st.tuples(updated_members, conditions), by=senders
-    )
-    def update(
-        self, tenant: int, which: str | int, what: tuple[dict[str, Any], IfMatch], by: tuple[Actor, str | None]
-    ) -> None:
-        """Change a customer by its reference or by its id, which may be another tenant's."""
-        (members, if_match), (actor, key) = what, by
-        self.ask(Asked(self.change(tenant, which, members, if_match, actor), key))
+    @rule(tenant=tenants, request=bodies.creations("bill"), worker=workers)
+    def create_bill(self, tenant: int, request: Request, worker: int) -> None:
+        """Create a bill, with whatever of its account and customer is new."""
+        self.ask([self.meant(tenant, request)], worker)
 
-    @rule(number=st.integers(0, 100))
-    def retry(self, number: int) -> None:
-        """Send an earlier request again."""
+    @rule(tenant=tenants, request=bodies.updates("customer") | bodies.updates("account"), worker=workers)
+    def update_owner(self, tenant: int, request: Request, worker: int) -> None:
+        """Change a customer or an account by its reference or by its id, which may be another tenant's."""
+        self.ask([self.meant(tenant, request)], worker)
+
+    @rule(tenant=tenants, request=bodies.updates("bill"), worker=workers)
+    def update_bill(self, tenant: int, request: Request, worker: int) -> None:
+        """Change a bill: what is paid of it, or its currency, or what is plain."""
+        self.ask([self.meant(tenant, request)], worker)
+
+    @rule(tenant=tenants, request=bodies.corrections(), worker=workers)
+    def correct(self, tenant: int, request: Request, worker: int) -> None:
+        """Put right what is paid of a bill, or what is owed on a balance, up or down."""
+        self.ask([self.meant(tenant, request)], worker)
+
+    @rule(tenant=tenants, request=bodies.voidings(), worker=workers)
+    def void(self, tenant: int, request: Request, worker: int) -> None:
+        """Void a bill for good, or be told that there is money on it."""
+        self.ask([self.meant(tenant, request)], worker)
+
+    @rule(tenant=tenants, request=bodies.updates("settings"), worker=workers)
+    def change_settings(self, tenant: int, request: Request, worker: int) -> None:
+        """Change what new objects get."""
+        self.ask([self.meant(tenant, request)], worker)
+
+    @rule(number=st.integers(0, 100), worker=workers)
+    def retry(self, number: int, worker: int) -> None:
+        """Send an earlier request again, perhaps to the other worker."""
         if self.asked:
-            self.ask(self.asked[number % len(self.asked)])
+            self.ask([self.asked[number % len(self.asked)]], worker)
 
-    @rule(
-        tenant=tenants,
-        changes=st.lists(st.tuples(which_names, updated_members, keys), min_size=2, max_size=6),
-        reference=references,
-    )
-    def rush(self, tenant: int, changes: list[tuple[str | int, dict[str, Any], str | None]], reference: str) -> None:
-        """Send several requests at the same moment: a creation among changes of what there is."""
-        rushed = [Asked(self.change(tenant, which, members, None, KEY), key) for which, members, key in changes]
-        self.ask(*rushed[:1], Asked(create(reference, tenant=self.tenants[tenant]), None), *rushed[1:])
+    @rule(tenant=tenants, requests=bodies.crowds(most=6), worker=workers)
+    def rush(self, tenant: int, requests: list[Request], worker: int) -> None:
+        """Send several requests to one worker at the same moment."""
+        self.ask([self.meant(tenant, request) for request in requests], worker)
+
+    @rule(tenant=tenants, requests=bodies.crowds(most=4))
+    def race(self, tenant: int, requests: list[Request]) -> None:
+        """Send several requests to both workers at the same moment."""
+        self.ask_both_workers([self.meant(tenant, request) for request in requests])
+
+    @rule(tenant=tenants, requests=bodies.contests())
+    def contend(self, tenant: int, requests: list[Request]) -> None:
+        """Send requests to both workers at the same moment that are likely to want the same."""
+        self.ask_both_workers([self.meant(tenant, request) for request in requests])
 
     @rule(microseconds=st.integers(-1_000, 1_000) | st.integers(0, 10**10))
     def tick(self, microseconds: int) -> None:
         """Move the clock, back too."""
-        for world in self.worlds:
-            world.stamps.now += timedelta(microseconds=microseconds)
+        self.clock.now += timedelta(microseconds=microseconds)
 
     @rule()
     def let_a_day_pass(self) -> None:
         """Let both forget their answers."""
-        for world in self.worlds:
-            self.runner.run(world.let_a_day_pass())
+        self.runner.run(self.memory.let_a_day_pass())
+        self.runner.run(self.postgres.let_a_day_pass())
 
-    def change(
-        self, tenant: int, which: str | int, members: dict[str, Any], if_match: IfMatch, actor: Actor
-    ) -> Command:
-        ids = [customer_id for _, customer_id in self.memory.store.tables.customers] or ["bcus_nobody"]
-        name = which if isinstance(which, str) else ids[which % len(ids)]
-        return update(name, tenant=self.tenants[tenant], if_match=if_match, actor=actor, **members)
-
-    def ask(self, *requests: Asked) -> None:
+    def ask(self, requests: Sequence[Request], worker: int = 0) -> None:
         """Send requests in both worlds, and compare their replies byte for byte."""
-        self.asked += requests
-        in_memory, on_postgres = (self.runner.run(ask(world, requests)) for world in self.worlds)
+        sent = self.send(requests)
+        in_memory = self.runner.run(self.memory.ask(sent))
+        on_postgres = self.runner.run(self.postgres.ask(sent, worker))
         assert in_memory == on_postgres
+        self.told = list(zip(sent, on_postgres, strict=True))
+
+    def ask_both_workers(self, requests: Sequence[Request]) -> None:
+        """Send requests to both workers at the same moment, and find an order that explains what became of them."""
+        sent = self.send(requests)
+        replies = self.runner.run(self.postgres.race(sent))
+        record = self.runner.run(self.postgres.record())
+        self.memory = self.memory_that_agrees(sent, replies, record)
+        self.told = list(zip(sent, replies, strict=True))
+
+    def meant(self, tenant: int, request: Request) -> Request:
+        """Give a request with the ids that it means, as far as there are any, and the object that it sends back."""
+        tenant_id = self.postgres.tenants[tenant]
+        name, body = self.named(request.name, tenant_id), self.named(request.body, tenant_id)
+        if request.is_whole:
+            body = self.memory.shown(request.kind, tenant_id, name) | body
+        return request._replace(name=name, body=body, tenant_id=tenant_id)
+
+    def named(self, thought: Any, tenant_id: int) -> Any:
+        """Give a value with a name in each place that one was thought of."""
+        match thought:
+            case Fresh(is_contested=True):
+                return f"c{len(self.asked)}"
+            case Fresh():
+                self.numbers += 1
+                return f"r{self.numbers}"
+            case Nth(kind, number, "stranger"):
+                return nth(self.memory.objects(kind), number).id
+            case Nth(kind, number, by):
+                return getattr(nth(self.memory.objects(kind, tenant_id), number), by)
+            case dict():
+                return {name: self.named(value, tenant_id) for name, value in thought.items()}
+        return thought
+
+    def send(self, requests: Sequence[Request]) -> list[Sent]:
+        """Make ready to send, with the settings that stand now."""
+        self.asked += requests
+        first, self.numbers = self.numbers + 1, self.numbers + len(requests)
+        return [Sent(each, self.memory.settings(each.tenant_id), first + place) for place, each in enumerate(requests)]
+
+    def memory_that_agrees(self, sent: list[Sent], replies: list[Reply], record: Record) -> InMemory:
+        """Find an order of the requests that explains what both workers have made of them together."""
+        differences = []
+        for order in permutations(range(len(sent))):
+            memory = self.memory.again()
+            in_turn = self.runner.run(memory.ask_in_turn(sent[place] for place in order))
+            if [replies[place] for place in order] == in_turn:
+                differences = record.differences(self.runner.run(memory.record()))
+                if not differences:
+                    return memory
+        raise AssertionError(f"no order of {[each.request for each in sent]} explains {replies}: {differences}")
 
     @invariant()
     def both_keep_the_same(self) -> None:
-        in_memory, on_postgres = (self.runner.run(world.record()) for world in self.worlds)
+        in_memory, on_postgres = (self.runner.run(world.record()) for world in (self.memory, self.postgres))
         for table in Record._fields:
             assert getattr(in_memory, table) == getattr(on_postgres, table), table
-        self.refuse_unbalanced(on_postgres)
+        assert list(faults(on_postgres.objects, on_postgres.transfers, on_postgres.events)) == []
+        self.refuse_untold_effects(on_postgres)
+        self.refuse_nobodys_words(on_postgres)
 
-    def refuse_unbalanced(self, record: Record) -> None:
-        """Assert that each balance is the sum of its transfers, and each chain and each sequence whole."""
-        transfers: dict[tuple[int, str], list[Transfer]] = defaultdict(list)
+    def refuse_untold_effects(self, record: Record) -> None:
+        """Assert that what was told to be done is there, whole, and nothing else: nothing changes where nothing was."""
+        done = [(sent.request, reply) for sent, reply in self.told if is_done(reply)]
+        family = Family(record.objects, record.events)
+        for request, reply in done:
+            if request.verb == CREATE:
+                self.made |= request.parts()
+                assert list(family.faults(request)) == []
+            else:
+                assert list(faults_of_change(request, json.loads(reply.answer.body))) == []
+        assert record.names() == self.made
+        if self.before and not done:
+            assert record.without_answers() == self.before.without_answers()
+        self.told, self.before = [], record
+
+    def refuse_nobodys_words(self, record: Record) -> None:
+        """Assert that whoever acted with words is on record for each transfer, and the ledger can prove it."""
+        words = {(each.tenant_id, each.id): each for each in record.attributions}
         for transfer in record.transfers:
-            transfers[transfer.tenant_id, transfer.obligation_id].append(transfer)
-        for customer in record.customers:
-            of_it = transfers.pop((customer.tenant_id, customer.id), [])
-            refuse_broken(of_it)
-            assert customer.obligation.total == sum(transfer.amount for transfer in of_it)
-            assert customer.obligation.version == len(of_it)
-            sequences = [event.sequence for event in record.events if event.object_id == customer.id]
-            assert sequences == list(range(1, customer.event_sequence + 1))
-        assert not transfers
+            if transfer.attribution_id:
+                said = words[transfer.tenant_id, transfer.attribution_id]
+                assert transfer.attribution_digest == digest(said.actor, said.salt)
 
     def teardown(self) -> None:
-        for world in self.worlds:
-            self.runner.run(world.engine.close())
+        self.runner.run(self.memory.close())
+        self.runner.run(self.postgres.close())
+
+
+def is_done(reply: Reply) -> bool:
+    """Tell whether a request was carried out now; that it was refused must be the request's own fault."""
+    assert not any(code in reply.answer.body for code in OUR_FAULT), reply
+    return reply.answer.status < 400 and not reply.replayed
+
+
+def nth(items: Sequence[Item], number: int) -> Item:
+    return items[number % len(items)]
 
 
 @pytest.fixture
 def connected_worlds(dsn: str) -> Iterator[type[TwoWorlds]]:
-    """Have an event loop, a pool and a connection that live through all histories."""
+    """Have an event loop, pools and a connection that live through all histories."""
     with asyncio.Runner() as runner:
-        link = Link(dsn, Pool(dsn, 8), runner.run(asyncpg.connect(dsn)))
+        pools = tuple(Pool(dsn, 4) for _ in range(WORKERS))
+        link = Link(dsn, pools, runner.run(asyncpg.connect(dsn)))
         try:
             yield type("ConnectedWorlds", (TwoWorlds,), {"runner": runner, "link": link})
         finally:
             runner.run(link.reader.close())
-            runner.run(link.pool.close())
+            for pool in pools:
+                runner.run(pool.close())
 
 
 def test_postgresql_and_memory_agree_whatever_happens(connected_worlds: type[TwoWorlds]) -> None:

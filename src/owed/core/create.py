@@ -9,7 +9,7 @@ from msgspec import UNSET
 from owed.core.journal import Journal
 from owed.core.members import Making, Members, certain
 from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid, missing
-from owed.core.state import Name, State
+from owed.core.state import Name, State, Unread
 from owed.model.attribution import Actor
 from owed.model.tenant_settings import TenantSettings
 
@@ -72,12 +72,18 @@ class Create(msgspec.Struct, frozen=True, kw_only=True):
         return Refused(Code.NOT_FOUND, faults[0].detail, faults) if faults else None
 
     def _taken(self, state: State) -> Refused | None:
-        """Refuse for the references that other objects have."""
+        """Refuse for the references that other objects have, all of them.
+
+        Raises:
+            Unread: Some are known, and of others nobody has looked.
+        """
         taken = [
             (at, part)
             for at, part in parts_of(self.members)
             if state.shelves[part.kind].is_taken(self.tenant_id, certain(part.external_reference))
         ]
+        if taken and not state.knows_claims:
+            raise Unread
         return duplicate(taken) if taken else None
 
 

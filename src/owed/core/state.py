@@ -87,10 +87,21 @@ class Shelf(Generic[Noun]):
         self._by_reference[item.tenant_id, item.external_reference] = item
 
 
-class State:
-    """What stands while a batch is decided, and all that will have to be saved."""
+class Unread(Exception):
+    """A decision needs to know more of what stands than was read."""
 
-    def __init__(self, loaded: Iterable[Named] = ()) -> None:
+
+class State:
+    """What stands while a batch is decided, and all that will have to be saved.
+
+    Args:
+        loaded: What was read.
+        knows_claims: Whether whoever has a reference that a command claims is among it. If not, that is found out when
+            the batch is saved, and a reference that is taken all the same is no reason to refuse: others may be too.
+    """
+
+    def __init__(self, loaded: Iterable[Named] = (), *, knows_claims: bool = True) -> None:
+        self.knows_claims = knows_claims
         self.customers = Shelf[Customer]()
         self.accounts = Shelf[Account]()
         self.bills = Shelf[Bill]()

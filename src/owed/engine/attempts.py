@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from owed.core.outcomes import Code, Refused
 from owed.core.stamp import Stamp
+from owed.core.state import Unread
 from owed.engine.deciding import BUG, Decided, decide
 from owed.engine.keys import IN_USE, PATIENCE, replay
 from owed.engine.pending import Pending
@@ -61,7 +62,7 @@ class Attempts:
             return await self._at_once(batch)
         except Blocked:
             return batch if len(batch) == 1 else await self._holding(batch)
-        except (Conflict, Rejected):
+        except (Conflict, Rejected, Unread):
             return await self._holding(batch)
 
     async def persist(self, pending: Pending) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from owed.core.journal import Journal
 from owed.core.outcomes import Code, Refused, is_kept
 from owed.core.stamp import Stamp
-from owed.core.state import State
+from owed.core.state import State, Unread
 from owed.engine.pending import Pending, Reply
 from owed.engine.store import Writing
 
@@ -23,6 +23,9 @@ def decide(batch: Iterable[Pending], state: State, stamp: Stamp) -> tuple[Decide
     Returns:
         The reply of each command, to be given once the writing is saved, and that writing. A command that raises is
         a bug: its reply is a 500, what it has journalled is dropped, and the others never notice.
+
+    Raises:
+        Unread: The state holds too little to decide on.
     """
     writing = Writing(state, {})
     decided: Decided = []
@@ -41,6 +44,8 @@ def decide_one(pending: Pending, state: State, stamp: Stamp) -> Reply:
     try:
         outcome = command.decide(state, journal)
         answer = pending.render(outcome)
+    except Unread:
+        raise
     except Exception:
         logger.exception("a command could not be decided", extra={"request_id": pending.request_id})
         return pending.refusal(BUG)

@@ -67,7 +67,7 @@ class MemoryStore:
     async def read(self, names: list[Name]) -> State:
         """Load the objects as they stand, held by nobody."""
         await asyncio.sleep(0)
-        return self._state(names)
+        return self._state(names, knows_claims=False)
 
     async def write(self, writing: Writing) -> None:
         """Save it all, or nothing and raise."""
@@ -125,8 +125,8 @@ class MemoryStore:
         settings = SettingsRecord(tenant_id=tenant_id, settings=TenantSettings(), updated_at=self._now())
         self.tables.objects.setdefault(key_of(settings), settings)
 
-    def _state(self, names: Iterable[Name]) -> State:
-        return State(self.tables.objects[key] for key in self._keys(names))
+    def _state(self, names: Iterable[Name], *, knows_claims: bool = True) -> State:
+        return State((self.tables.objects[key] for key in self._keys(names)), knows_claims=knows_claims)
 
     def _answers(self, keys: Iterable[AnswerKey]) -> dict[AnswerKey, KeptAnswer]:
         return {key: kept for key in keys if (kept := self.kept(key))}

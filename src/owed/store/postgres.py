@@ -64,10 +64,10 @@ class PostgresStore:
     async def read(self, names: list[Name]) -> State:
         """Load the objects as they stand, held by nobody."""
         if not names:
-            return State()
+            return State(knows_claims=False)
         with translated():
             async with self._pool.connection() as connection:
-                return State(await objects.load(connection, names))
+                return State(await objects.load(connection, names), knows_claims=False)
 
     async def write(self, writing: Writing) -> None:
         """Save it all in one guarded statement, which is its own transaction."""

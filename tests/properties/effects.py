@@ -1,0 +1,59 @@
+"""What a request that was carried out must have done, going by nothing but what it said."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from owed.model.billing_object import BillingObject
+from owed.model.event import Event
+from tests.properties.promises import Json, shown_by
+from tests.properties.requests import Request
+
+PARENTS = ("customer", "account")
+DERIVED = ("status", "amount_remaining")
+
+
+def faults_of_change(request: Request, shown: Json) -> Iterator[str]:
+    """What a change gave is shown, and what it cleared is not; what follows from it may have changed."""
+    if not holds(shown, without(DERIVED, request.body), is_merge=request.is_merge):
+        yield f"{request} gave {shown}"
+
+
+class Family:
+    """What there is, by name, and each object as it was when it was made."""
+
+    def __init__(self, objects: list[BillingObject], events: list[Event]) -> None:
+        self._by_reference = {(item.tenant_id, item.kind, item.external_reference): item.id for item in objects}
+        self._by_name = self._by_reference | {(item.tenant_id, item.kind, item.id): item.id for item in objects}
+        made = (event for event in events if event.type.endswith(".created"))
+        self._made = {(event.tenant_id, event.object_id): shown_by(event) for event in made}
+
+    def faults(self, request: Request) -> Iterator[str]:
+        """All that a request gave is shown on what it made, and each part belongs to what it named or made for it."""
+        yield from self._faults_of_part(request.tenant_id, request.kind, request.body)
+
+    def _faults_of_part(self, tenant_id: int, kind: str, body: Json) -> Iterator[str]:
+        shown = self._made[tenant_id, self._by_reference[tenant_id, kind, body["external_reference"]]]
+        if not holds(shown, without(PARENTS, body)):
+            yield f"of {body} was made {shown}"
+        for parent in PARENTS:
+            if given := body.get(parent):
+                name = given["external_reference"] if isinstance(given, dict) else given
+                if shown.get(f"{parent}_id") != self._by_name[tenant_id, parent, name]:
+                    yield f"{shown} does not belong to {given}"
+            if isinstance(given, dict):
+                yield from self._faults_of_part(tenant_id, parent, given)
+        if kind == "bill" and ("account_id" in shown) != bool(body.get("account")):
+            yield f"{shown} was asked for as {body}"
+
+
+def without(names: tuple[str, ...], body: Json) -> Json:
+    return {name: value for name, value in body.items() if name not in names}
+
+
+def holds(shown: Any, given: Any, *, is_merge: bool = False) -> bool:
+    """Tell whether what is given is shown. Null clears in a merge patch, and elsewhere says nothing."""
+    if given is None:
+        return shown is None or not is_merge
+    if isinstance(given, dict):
+        return all(holds((shown or {}).get(name), value, is_merge=is_merge) for name, value in given.items())
+    return type(shown) is type(given) and bool(shown == given)

@@ -1,0 +1,204 @@
+"""What holds of every object, whatever has happened. Each function yields what is wrong: nothing means all is well.
+
+What an object owes must follow from the events that told of it: they say when a bill was raised, corrected or voided,
+and the ledger must have one transfer for each, no more and no less. So neither is believed for its own sake.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from owed.core.ledger import seal
+from owed.model.account import Account
+from owed.model.bill import Bill
+from owed.model.billing_object import BillingObject
+from owed.model.customer import Customer
+from owed.model.event import Event
+from owed.model.obligation import Obligation
+from owed.model.transfer import Cause, LedgerAccount, Transfer
+
+Json = dict[str, Any]
+Item = TypeVar("Item")
+
+CONSTANT = {
+    Customer.kind: ("id", "external_reference"),
+    Account.kind: ("id", "external_reference", "customer_id"),
+    Bill.kind: ("id", "external_reference", "customer_id", "account_id", "amount_due", "bill_date"),
+}
+"""The members of each kind that never change."""
+
+
+class Change(NamedTuple):
+    """One change of an object, as its events told of it: what was shown before, if it was there, and after."""
+
+    kind: str
+    before: Json | None
+    after: Json
+
+    @property
+    def settles(self) -> bool:
+        return self.before is not None and (self.before.get("status"), self.after.get("status")) == ("unpaid", "paid")
+
+    def events(self) -> tuple[str, ...]:
+        """Give the types of the events that tell of it."""
+        if self.before is None:
+            return (f"{self.kind}.created",)
+        if self.after.get("status") == "voided":
+            return ("bill.voided",)
+        return ("bill.updated", "bill.paid") if self.settles else (f"{self.kind}.updated",)
+
+    def transfers(self) -> Iterator[tuple[Cause, int, str]]:
+        """Yield cause, amount and currency of the transfers that it takes."""
+        if self.kind == Bill.kind:
+            yield from self._transfers_of_bill()
+        elif "balance" in self.after and "balance" not in (self.before or {}):
+            yield Cause.OPENING, self.after["balance"], self.after["currency"]
+        elif self.before and self.before.get("balance") != self.after.get("balance"):
+            yield Cause.BALANCE_SET, self.after["balance"] - self.before["balance"], self.after["currency"]
+
+    def _transfers_of_bill(self) -> Iterator[tuple[Cause, int, str]]:
+        before, after, due, currency = self.before, self.after, self.after["amount_due"], self.after["currency"]
+        if before is None:
+            yield Cause.BILL_RAISED, due, currency
+        elif after["status"] == "voided":
+            yield Cause.VOID, -due, currency
+        else:
+            if before["currency"] != currency:
+                yield Cause.CURRENCY_CHANGED, -due, before["currency"]
+                yield Cause.CURRENCY_CHANGED, due, currency
+            if before["amount_paid"] != after["amount_paid"]:
+                yield Cause.CORRECTION, before["amount_paid"] - after["amount_paid"], currency
+
+
+def faults(objects: Iterable[BillingObject], transfers: Iterable[Transfer], events: Iterable[Event]) -> Iterator[str]:
+    """Yield all that is wrong with some objects, and with all that is kept of them."""
+    standing = {(item.tenant_id, item.id): item for item in objects}
+    transfers_of = grouped(transfers, lambda transfer: (transfer.tenant_id, transfer.obligation_id))
+    events_of = grouped(events, lambda event: (event.tenant_id, event.object_id))
+    if strangers := (transfers_of.keys() | events_of.keys()) - standing.keys():
+        yield f"transfers or events of what is not there: {strangers}"
+    for key, item in standing.items():
+        for fault in faults_of(item, transfers_of.get(key, []), events_of.get(key, []), standing):
+            yield f"{item.kind} {item.external_reference} ({key}): {fault}"
+
+
+def faults_of(
+    item: BillingObject,
+    transfers: list[Transfer],
+    events: list[Event],
+    standing: dict[tuple[int, str], BillingObject],
+) -> Iterator[str]:
+    """Yield what is wrong with one object."""
+    yield from faults_of_parents(item, standing)
+    yield from faults_of_chain(item.obligation, transfers)
+    yield from faults_of_history(item, events)
+    expected = [each for change in changes(item.kind, events) for each in change.transfers()]
+    if expected != [(transfer.cause, transfer.amount, transfer.currency) for transfer in transfers]:
+        yield f"its events told of {expected}, its transfers are {transfers}"
+    if isinstance(item, Bill):
+        yield from faults_of_amounts(item)
+
+
+def faults_of_parents(item: BillingObject, standing: dict[tuple[int, str], BillingObject]) -> Iterator[str]:
+    """What an object belongs to is there, in its tenant; a bill on an account has the customer of that account."""
+    customer_id, account_id = getattr(item, "customer_id", None), getattr(item, "account_id", None)
+    if customer_id and not isinstance(standing.get((item.tenant_id, customer_id)), Customer):
+        yield f"its customer {customer_id} is not there"
+    if account_id:
+        account = standing.get((item.tenant_id, account_id))
+        if not isinstance(account, Account) or account.customer_id != customer_id:
+            yield f"its account {account_id} is not there, or not of customer {customer_id}"
+
+
+def faults_of_chain(obligation: Obligation, transfers: list[Transfer]) -> Iterator[str]:
+    """The transfers are numbered without gaps, follow each other in time, chain, and sum to what stands."""
+    total, previous, recorded_at = 0, b"", None
+    for number, transfer in enumerate(transfers, start=1):
+        total += transfer.amount
+        if (transfer.version, transfer.total_after) != (number, total):
+            yield f"transfer {number} of sum {total} is {transfer}"
+        if transfer.hash != seal(transfer, previous):
+            yield f"transfer {number} breaks the chain"
+        if (transfer.debit if transfer.amount >= 0 else transfer.credit) is not LedgerAccount.RECEIVABLE:
+            yield f"transfer {number} stands on the wrong side: {transfer}"
+        if recorded_at is not None and transfer.recorded_at <= recorded_at:
+            yield f"transfer {number} is not recorded after its predecessor"
+        previous, recorded_at = transfer.hash, transfer.recorded_at
+    stands = (obligation.total, obligation.version, obligation.hash, obligation.recorded_at)
+    if stands != (total, len(transfers), previous, recorded_at):
+        yield f"stands at {stands}, its transfers at {(total, len(transfers), previous, recorded_at)}"
+    yield from faults_of_sums(obligation, transfers)
+
+
+def faults_of_sums(obligation: Obligation, transfers: list[Transfer]) -> Iterator[str]:
+    """The total is owed in the currency that stands, and nothing in any other."""
+    sums: Counter[str | None] = Counter()
+    for transfer in transfers:
+        sums[transfer.currency] += transfer.amount
+    if {currency: total for currency, total in sums.items() if total} != (
+        {obligation.currency: obligation.total} if obligation.total else {}
+    ):
+        yield f"owes {obligation.total} {obligation.currency}, its transfers sum to {dict(sums)}"
+
+
+def faults_of_history(item: BillingObject, events: list[Event]) -> Iterator[str]:
+    """The events are numbered without gaps, tell each change once, and end with what stands."""
+    if [event.sequence for event in events] != list(range(1, item.event_sequence + 1)):
+        yield f"has events {[event.sequence for event in events]}, and counts {item.event_sequence}"
+    told = changes(item.kind, events)
+    if len(told) != item.version:
+        yield f"is at version {item.version}, its events tell of {len(told)} changes"
+    if [event.type for event in events] != [kind for change in told for kind in change.events()]:
+        yield f"has the history {[event.type for event in events]} of {told}"
+    if not told or told[-1].after != msgspec.to_builtins(item.shown()):
+        yield f"its last event tells {told[-1:]}, but it is {item.shown()}"
+    if [told_as(event) for event in events] != [(event.id, event.type) for event in events]:
+        yield f"its events are told as {[told_as(event) for event in events]}"
+    if len({tuple(change.after.get(name) for name in CONSTANT[item.kind]) for change in told}) > 1:
+        yield f"what never changes has changed: {told}"
+
+
+def faults_of_amounts(bill: Bill) -> Iterator[str]:
+    """The members that are amounts agree, and so does what the ledger has."""
+    shown = bill.shown()
+    due, paid, status = shown["amount_due"], shown["amount_paid"], shown["status"]
+    if shown["amount_remaining"] != max(0, due - paid):
+        yield f"{due} is due and {paid} is paid, but {shown['amount_remaining']} remains"
+    if status == "voided" and (paid or bill.obligation.total):
+        yield f"is voided, but {paid} is paid, and {bill.obligation.total} owed"
+    if status != "voided" and (status, bill.obligation.total) != ("unpaid" if due > paid else "paid", due - paid):
+        yield f"is {status} and owes {bill.obligation.total}, with {paid} of {due} paid"
+
+
+def changes(kind: str, events: Iterable[Event]) -> list[Change]:
+    """List the changes that the events of an object tell of; `bill.paid` tells of one that was told just before."""
+    told: list[Change] = []
+    for event in events:
+        data = shown_by(event)
+        before = told[-1].after if told else None
+        if event.type != "bill.paid" or data != before:
+            told.append(Change(kind, before, data))
+    return told
+
+
+def told_as(event: Event) -> tuple[str, str]:
+    """Give id and type as an event's envelope has them."""
+    envelope = json.loads(event.body)
+    return envelope["id"], envelope["type"]
+
+
+def shown_by(event: Event) -> Json:
+    """Give the object as an event shows it."""
+    data: Json = json.loads(event.body)["data"]
+    return data
+
+
+def grouped(items: Iterable[Item], by: Callable[[Item], Any]) -> dict[Any, list[Item]]:
+    """Group items, each group in the order in which they come."""
+    groups: dict[Any, list[Item]] = defaultdict(list)
+    for item in items:
+        groups[by(item)].append(item)
+    return dict(groups)

@@ -1,0 +1,133 @@
+"""Requests as a merchant's client sends them, and the commands that the API's own forms make of them."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from owed.api import settings as settings_form
+from owed.api.accounts import ACCOUNTS
+from owed.api.bills import BILLS, VOID
+from owed.api.customers import CUSTOMERS
+from owed.api.fields import Faults
+from owed.api.forms import read_members
+from owed.api.resource import Resource
+from owed.core.bills import Void
+from owed.core.command import Command
+from owed.core.create import Create
+from owed.core.journal import Journal
+from owed.core.members import Members
+from owed.core.outcomes import Outcome
+from owed.core.preconditions import IfMatch
+from owed.core.state import State
+from owed.core.update import Update
+from owed.engine.pending import Idempotency
+from owed.model.attribution import Actor
+from owed.model.tenant_settings import SettingsRecord, TenantSettings
+from tests.core.samples import KEY, Stamps
+
+CREATE, UPDATE, VOIDING = "create", "update", "void"
+
+RESOURCES: dict[str, Resource[Any]] = {resource.kind: resource for resource in (CUSTOMERS, ACCOUNTS, BILLS)}
+
+
+class Nth(NamedTuple):
+    """Stands, in a request that is thought of before it is sent, for a name of one of the objects that will be there.
+
+    Attributes:
+        by: Which of its names; "stranger" is the id of an object that may be another tenant's.
+    """
+
+    kind: str
+    number: int
+    by: str
+
+
+class Fresh(NamedTuple):
+    """Stands for a reference that nobody has had.
+
+    Attributes:
+        is_contested: Whether all that are sent at the same moment want the same.
+    """
+
+    is_contested: bool = False
+
+
+class Request(NamedTuple):
+    """A request, whole but for its method and path.
+
+    Attributes:
+        name: The object that the path names, if it names one.
+        is_merge: Whether the body is a merge patch.
+        is_whole: Whether the object is sent back as it was shown, with the body over it.
+    """
+
+    verb: str
+    kind: str
+    body: Any
+    name: Any = ""
+    if_match: IfMatch = None
+    is_merge: bool = False
+    is_whole: bool = False
+    tenant_id: int = 0
+    actor: Actor = KEY
+    key: str | None = None
+
+    @property
+    def idempotency(self) -> Idempotency | None:
+        """Give the key, and what tells this request from another."""
+        told_apart = (*self[:4], sorted(self.if_match or ()), self.is_merge)
+        return Idempotency(self.key, repr(told_apart).encode()) if self.key else None
+
+    def parts(self) -> set[tuple[int, str, str]]:
+        """Name all that it would create: tenants, kinds, references."""
+        return {(self.tenant_id, *part) for part in parts_of(self.kind, self.body)}
+
+
+def parts_of(kind: str, body: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield kind and reference of everything that a right body would create."""
+    yield kind, body["external_reference"]
+    for name in ("customer", "account"):
+        if isinstance(body.get(name), dict):
+            yield from parts_of(name, body[name])
+
+
+class Sent:
+    """A command on its way, with ids of its own: the same in whatever order, and however often, it is decided."""
+
+    def __init__(self, request: Request, settings: TenantSettings, number: int) -> None:
+        self.request = request
+        self.tenant_id, self.actor = request.tenant_id, request.actor
+        self._command = command(request, settings)
+        self._number = number
+        self.reads, self.claims = self._command.reads, self._command.claims
+
+    def decide(self, state: State, journal: Journal) -> Outcome:
+        journal.stamp = Stamps(self._number, journal.stamp.now)()
+        return self._command.decide(state, journal)
+
+
+def command(request: Request, settings: TenantSettings) -> Command:
+    """Read a request, as the API does."""
+    faults = Faults()
+    tenant_id, actor, if_match = request.tenant_id, request.actor, request.if_match
+    if request.kind == SettingsRecord.kind:
+        given = settings_form.UPDATE.check_members(request.body, "", faults, frozenset() if request.is_merge else None)
+        wanted = settings_form.settings_members(given)
+        found = tuple(faults.found)
+        return Update(
+            tenant_id=tenant_id, actor=actor, name="settings", members=wanted, if_match=if_match, faults=found
+        )
+    members = members_of(request, faults)
+    found = tuple(faults.found)
+    if request.verb == CREATE:
+        return Create(tenant_id=tenant_id, actor=actor, members=members, settings=settings, faults=found)
+    return Update(tenant_id=tenant_id, actor=actor, name=request.name, members=members, if_match=if_match, faults=found)
+
+
+def members_of(request: Request, faults: Faults) -> Members[Any]:
+    """Read what a request gives of an object."""
+    resource = RESOURCES[request.kind]
+    if request.verb == VOIDING:
+        return read_members(VOID, Void, request.body, "", faults)
+    form = resource.create_form if request.verb == CREATE else resource.update_form
+    clearable = resource.clearable if request.is_merge else None
+    return read_members(form, resource._members, request.body, "", faults, clearable)
