@@ -137,8 +137,8 @@ def read_members(
     """
     checked = form.check_members(value, pointer, faults, clearable)
     faulty = frozenset(name for name, member in checked.items() if member is UNSET)
-    sent_back = {name: checked.pop(name) for name in list(checked) if isinstance(form.members[name], Anything)}
-    given = {name: member for name, member in checked.items() if member is not UNSET}
+    given = {name: member for name, member in checked.items() if name not in faulty}
+    sent_back = {name: given.pop(name) for name in list(given) if isinstance(form.members[name], Anything)}
     if "metadata" in given and clearable is None:
         given["metadata"] = {key: text for key, text in given["metadata"].items() if text is not None}
     return members(**given, sent_back=sent_back, faulty=faulty)
