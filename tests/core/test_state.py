@@ -74,9 +74,9 @@ def test_two_bills_that_share_a_text_stay_two() -> None:
 def test_objects_of_each_kind_stand_on_a_shelf_of_their_own() -> None:
     books = Books(create("SAME"), create_account("SAME", customer="SAME"), create_bill("SAME", account="SAME"))
 
-    found = [shelf.find(1, "SAME") for shelf in books.state.shelves.values()]
-    assert [item and item.kind for item in found] == ["customer", "account", "bill", None]
-    assert [item.kind for item in State(item for item in found if item).bills.created()] == []
+    found = [item for shelf in books.state.shelves.values() if (item := shelf.find(1, "SAME"))]
+    assert [item.kind for item in found] == ["customer", "account", "bill"]
+    assert [item.kind for item in State(found).bills.created()] == []
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Accounts over HTTP (contract, section 3)."""
 
 from owed.api import customers
-from owed.api.fields import Field, Object, Text
+from owed.api.composites import Object
+from owed.api.fields import Field, Text
 from owed.api.filters import IN_CURRENCY, Filters
 from owed.api.forms import METADATA, MONEY, PAYMENT_RULES, balance, fixed, ours, reference, settled
 from owed.api.lists import Listing

@@ -28,6 +28,7 @@ from owed.store.lookups import Lookups
 from owed.store.maintenance import maintain
 from owed.store.postgres import PostgresStore
 from owed.store.secrets import read_secret
+from owed.store.slow_lane import SlowLane
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -119,7 +120,7 @@ async def assemble(settings: Settings) -> Service:
     pool = Pool(dsn, settings.pool_size)
     clock, ids = Clock(), IdSource(random.Random(os.urandom(32)))
     engine = Engine(PostgresStore(pool, dsn), lambda: BatchStamp(clock.now(), ids))
-    lookups, metrics = Lookups(pool), Metrics()
+    lookups, lane, metrics = Lookups(pool), SlowLane(pool), Metrics()
     engine.batch_sizes = metrics.batches["write"].observe
     lookups.batch_sizes = metrics.batches["read"].observe
     metrics.gauges["owed_queue_length", "Commands that wait for a batch."] = lambda: len(engine.queue)
@@ -129,7 +130,7 @@ async def assemble(settings: Settings) -> Service:
         pool=pool,
         engine=engine,
         lookups=lookups,
-        lists=Lists(pool),
+        lists=Lists(lane),
         access=Access(pool, dsn),
         cursors=CursorSigner(await read_secret(pool, "cursor")),
         rate_limit=RateLimit(settings.rate_limit / settings.workers),

@@ -4,7 +4,8 @@ from msgspec import UNSET
 
 from owed.api import accounts, customers
 from owed.api.commands import carry_out, read_form
-from owed.api.fields import Choice, Date, Field, Integer, Object
+from owed.api.composites import Object
+from owed.api.fields import Choice, Date, Field, Integer
 from owed.api.filters import IN_CURRENCY, Filters
 from owed.api.forms import METADATA, PAYMENT_RULES, Parent, currency, fixed, ours, read_members, reference, settled
 from owed.api.lists import Listing

@@ -37,14 +37,15 @@ class Form(NamedTuple):
     faults: Faults
 
 
-def read_form(request: Request, *, may_be_empty: bool = False) -> Form:
-    """Read what every changing request has: who acts, a JSON body, no query.
+def read_form(request: Request, *, may_be_empty: bool = False, parameters: tuple[str, ...] = ()) -> Form:
+    """Read what every changing request has: who acts, a JSON body, and hardly ever a query.
 
     Args:
         may_be_empty: Whether no body counts as an empty object.
+        parameters: Of the query, that the route knows.
     """
     faults = Faults()
-    query.note_unknown(request, faults)
+    query.note_unknown(request, faults, parameters)
     actor = Actor(request.key.id, words(request, "Owed-Actor", faults), words(request, "Owed-Reason", faults))
     if may_be_empty and not request.body:
         return Form(actor, {}, "", faults)
@@ -71,14 +72,27 @@ def words(request: Request, header: str, faults: Faults) -> str | None:
     return text
 
 
-async def carry_out(service: Service, request: Request, form: Form, command: Command) -> Response:
-    """Submit a command, and make the response of its reply."""
-    is_required = request.method == "POST" and request.key.settings.require_idempotency_key
+async def carry_out(
+    service: Service,
+    request: Request,
+    form: Form,
+    command: Command,
+    *,
+    moves_money: bool = False,
+    size: int | None = None,
+) -> Response:
+    """Submit a command, and make the response of its reply.
+
+    Args:
+        moves_money: Then it needs an idempotency key, whatever the settings say.
+        size: Bytes that it may write, where that is more than its body: batches are bounded in them.
+    """
+    is_required = moves_money or (request.method == "POST" and request.key.settings.require_idempotency_key)
     if fault := key_fault(request, is_required=is_required):
         command, key = Refuse(request.key.tenant_id, form.actor, invalid([fault])), None
     else:
         key = idempotency(request, form.fingerprinted)
-    reply = await service.engine.submit(command, partial(render, request), key, request.id, len(request.body))
+    reply = await service.engine.submit(command, partial(render, request), key, request.id, size or len(request.body))
     return response(reply)
 
 

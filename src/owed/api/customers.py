@@ -1,6 +1,7 @@
 """Customers over HTTP (contract, section 2)."""
 
-from owed.api.fields import Field, Object, Pattern, Text
+from owed.api.composites import Object
+from owed.api.fields import Field, Pattern, Text
 from owed.api.filters import IN_CURRENCY, Filters
 from owed.api.forms import METADATA, MONEY, PAYMENT_RULES, Parent, balance, fixed, ours, reference
 from owed.api.lists import Listing

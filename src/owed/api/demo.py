@@ -7,7 +7,8 @@ from random import SystemRandom
 from typing import Any, Final, NamedTuple
 
 from owed.api import accounts, bills, customers
-from owed.api.fields import Faults, Object
+from owed.api.composites import Object
+from owed.api.fields import Faults
 from owed.api.forms import read_members
 from owed.core.accounts import AccountMembers
 from owed.core.bills import BillMembers, Void

@@ -4,18 +4,20 @@ A check gives the value as it is used, or notes every fault and gives UNSET.
 """
 
 import re
-from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Protocol
 
 import msgspec
 from msgspec import UNSET
 
 from owed.core.outcomes import Fault
+from owed.model.identifiers import EPOCH
 
 Schema = dict[str, Any]
 
+TIMESTAMP = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z"
+is_timestamp = re.compile(TIMESTAMP, re.ASCII).fullmatch
 is_date = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII).fullmatch
 
 MOST_FAULTS = 1_000
@@ -24,10 +26,6 @@ MOST_FAULTS = 1_000
 
 LONGEST_POINTER = 1_000
 """Characters of a place that an answer repeats at most."""
-
-
-NOTHING: frozenset[str] = frozenset()
-"""No member: what null clears where nothing can be cleared."""
 
 
 class Faults:
@@ -169,6 +167,24 @@ class Date:
         return faults.note(pointer, "This must be a date that exists, written as YYYY-MM-DD, such as 2026-01-31.")
 
 
+class Moment:
+    """A time in UTC that ends in Z, from 1970 on."""
+
+    def __init__(self, description: str, example: str) -> None:
+        self.schema: Schema = {
+            "type": "string", "format": "date-time", "pattern": f"^{TIMESTAMP}$", "description": description,
+            "examples": [example],
+        }  # fmt: skip
+
+    def check(self, value: Any, pointer: str, faults: Faults) -> Any:
+        """Give the time, if there is such a one."""
+        if type(value) is str and is_timestamp(value):
+            with suppress(ValueError):  # such as the 30th of February
+                moment = datetime.fromisoformat(value)
+                return moment if moment >= EPOCH else faults.note(pointer, "This must be 1970 or later.")
+        return faults.note(pointer, "This must be a time in UTC that ends in Z, such as 2026-01-31T09:30:00Z.")
+
+
 class Boolean:
     """True or false."""
 
@@ -213,81 +229,6 @@ class Metadata:
             faults.note(pointer, f"A value must be a string, not {json_type(text)}.")
         elif text is not None and len(text) > 500:
             faults.note(pointer, f"This has {len(text)} characters; at most 500 are allowed.")
-
-
-class Object:
-    """An object of known members.
-
-    Args:
-        members: What each member may be.
-        make: Takes the checked members as keywords; may raise nothing.
-        required: Members that must be given.
-        rule: A further fault of the object as a whole: gives its detail and the member it concerns, or None.
-    """
-
-    def __init__(
-        self,
-        members: Mapping[str, Field],
-        make: Callable[..., Any],
-        description: str,
-        required: tuple[str, ...] = (),
-        rule: Callable[[dict[str, Any]], tuple[str, str] | None] = lambda members: None,
-    ) -> None:
-        self.members = members
-        self.required = required
-        given = (name for name, field in members.items() if not isinstance(field, OnlyNull))
-        self._unknown = f"There is no such member; there are {', '.join(given)}."
-        self._make = make
-        self._rule = rule
-        self.schema: Schema = {
-            "type": "object",
-            "description": description,
-            "properties": {name: field.schema for name, field in members.items()},
-            "required": list(required),
-            "additionalProperties": False,
-        }
-
-    def check(self, value: Any, pointer: str, faults: Faults, clearable: frozenset[str] | None = None) -> Any:
-        """Give the object, if every member is right; what null means is as for `check_members`."""
-        before = faults.number
-        given = self.check_members(value, pointer, faults, clearable)
-        if faults.number == before and (fault := self._rule(given)):
-            faults.note(f"{pointer}/{fault[0]}", fault[1])
-        return self._make(**given) if faults.number == before else UNSET
-
-    def check_members(
-        self, value: Any, pointer: str, faults: Faults, clearable: frozenset[str] | None = None
-    ) -> dict[str, Any]:
-        """Give the members that are right, and note every fault of the others.
-
-        Args:
-            clearable: Members for which null means to clear them, as in a merge patch, where any other refuses it.
-                None: a member that is null counts as not given.
-        """
-        if type(value) is not dict:
-            faults.note(pointer, f"This must be an object, not {json_type(value)}.")
-            return {}
-        given: dict[str, Any] = {}
-        for name, member in value.items():
-            place = f"{pointer}/{escaped(name)}"
-            field = self.members.get(name)
-            if field is None:
-                faults.note(place, self._unknown)
-            elif member is not None:
-                given[name] = checked(field, member, place, faults, is_patch=clearable is not None)
-            elif clearable is not None:
-                given[name] = None if name in clearable else faults.note(place, "This cannot be cleared.")
-        for name in self.required:
-            if name not in value or (value[name] is None and clearable is None):
-                faults.note(f"{pointer}/{name}", "This is required.")
-        return given
-
-
-def checked(field: Field, value: Any, pointer: str, faults: Faults, *, is_patch: bool) -> Any:
-    """Check the value of a member. In a merge patch null clears nothing inside of one: that is replaced whole."""
-    if is_patch and isinstance(field, Object):
-        return field.check(value, pointer, faults, NOTHING)
-    return field.check(value, pointer, faults)
 
 
 def escaped(name: str) -> str:

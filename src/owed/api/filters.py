@@ -21,7 +21,7 @@ REFERENCE = Pattern("[a-zA-Z0-9_-]+", 255, "an external reference", "A whole ext
 
 IN_CURRENCY = currency("Only those in this currency.")
 
-EXAMPLES = {"customer": "UCR1234567890", "account": "UAR1234567890"}
+EXAMPLES = {"customer": "UCR1234567890", "account": "UAR1234567890", "bill": "INV1234567890"}
 
 TIMES = ("created_after", "created_before")
 PAGING = ("limit", "cursor")
@@ -52,7 +52,7 @@ class Filters:
 
     Args:
         values: Filters on a whole value, each with what makes the search term of one.
-        searched: What `q` looks in.
+        searched: What `q` looks in; None where there is no `q`.
         owners: The kinds of object that those of the list belong to.
         are_due: Whether the objects have a due date.
     """
@@ -61,19 +61,18 @@ class Filters:
         self,
         values: Mapping[str, tuple[Field, Callable[[str], str]]],
         *,
-        searched: str,
+        searched: str | None = None,
         owners: tuple[str, ...] = (),
         are_due: bool = False,
     ) -> None:
         self.owners = owners
         self._terms = {name: term for name, (_, term) in values.items()}
-        searching = f"Words that must all occur, whole, in any case, in {searched}."
         self.fields: dict[str, Field] = {
             "external_reference": REFERENCE,
             **{name: field for name, (field, _) in values.items()},
             **{name: owner(name) for name in owners},
             **(DUE if are_due else {}),
-            "q": Text(255, searching, "john doe"),
+            **({"q": words_of(searched)} if searched else {}),
         }
 
     @property
@@ -102,6 +101,11 @@ class Filters:
         yield from metadata_terms(given.metadata, faults)
         if "overdue" in given.checked:
             yield search.status_term(BillStatus.UNPAID)
+
+
+def words_of(searched: str) -> Text:
+    """Make the filter on words that something holds."""
+    return Text(255, f"Words that must all occur, whole, in any case, in {searched}.", "john doe")
 
 
 def owner(kind: str) -> Pattern:

@@ -5,7 +5,8 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import UNSET
 
-from owed.api.fields import Anything, Boolean, Faults, Field, Integer, Metadata, Object, OnlyNull, Pattern, json_type
+from owed.api.composites import Object
+from owed.api.fields import Anything, Boolean, Faults, Field, Integer, Metadata, OnlyNull, Pattern, json_type
 from owed.core.members import Members
 from owed.core.metadata import MAX_KEYS
 from owed.core.state import NAME

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from datetime import UTC, datetime
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
@@ -10,10 +11,11 @@ from owed.api import query
 from owed.api.fields import Faults
 from owed.api.filters import PAGING, TIMES, Filters, Given, due
 from owed.api.messages import JSON, Request, Response
-from owed.api.pagination import page_headers
+from owed.api.pagination import CursorSigner, page_headers
 from owed.api.service import Service
 from owed.core.state import Name
 from owed.model import search
+from owed.model.billing_object import BillingObject
 from owed.model.identifiers import EPOCH
 from owed.model.tenant_settings import TenantSettings
 from owed.store.lists import END, Cursor, ListQuery, Page
@@ -23,6 +25,43 @@ MOST = 100
 LIMIT = re.compile("[0-9]{1,3}").fullmatch
 
 
+class Paging(NamedTuple):
+    """Which page of a list is asked for, and what leads on from it.
+
+    Attributes:
+        pairs: The parameters of the request, less its cursor: they hold for the other pages too.
+        scope: What a cursor of the list is good for: merchant, mode, route and filters.
+    """
+
+    signer: CursorSigner
+    path: str
+    pairs: list[tuple[str, str]]
+    scope: str
+    limit: int
+    cursor: Cursor | None
+
+    @classmethod
+    def of(cls, service: Service, request: Request, pairs: list[tuple[str, str]], faults: Faults) -> Self:
+        """Read which page a request asks for."""
+        given = dict(pairs)
+        scope = f"{request.key.tenant_id} {request.path} {sorted(pair for pair in pairs if pair[0] not in PAGING)}"
+        return cls(
+            service.cursors,
+            request.path,
+            [pair for pair in pairs if pair[0] != "cursor"],
+            scope,
+            limit(given.get("limit"), faults),
+            cursor(service, given.get("cursor"), scope, faults),
+        )
+
+    def response(self, page: Page[Any]) -> Response:
+        """Make the response that shows a page, and leads to those on either side."""
+        sides = [side and self.signer.sign(side, self.scope) for side in (page.older, page.newer)]
+        headers = page_headers(self.path, self.pairs, *sides)
+        body = msgspec.json.encode({"data": [item.shown() for item in page.objects]})
+        return Response(200, body, {"content-type": JSON, **headers})
+
+
 class Listing:
     """The list of the objects of a kind."""
 
@@ -30,27 +69,20 @@ class Listing:
         self.kind = kind
         self.filters = filters
 
-    async def respond(self, service: Service, request: Request) -> Response:
-        """GET: list objects, newest first, and lead to the pages on either side."""
+    async def respond(self, service: Service, request: Request, *terms: str) -> Response:
+        """GET: list objects, newest first, and lead to the pages on either side.
+
+        Args:
+            terms: What all of them must have, besides what the filters say.
+        """
         faults = Faults()
         pairs = query.parameters(request, faults)
-        scope = f"{request.key.tenant_id} {request.path} {sorted(pair for pair in pairs if pair[0] not in PAGING)}"
         given = self.filters.read(pairs, faults)
-        asked = msgspec.structs.replace(
-            self.query(request.key.tenant_id, request.key.settings, given, faults),
-            limit=limit(given.once.get("limit"), faults),
-            cursor=cursor(service, given.once.get("cursor"), scope, faults),
-        )
+        paging = Paging.of(service, request, pairs, faults)
+        asked = self.query(request.key.tenant_id, request.key.settings, given, faults)
         query.refuse_faulty(faults)
-        page = await self._page(service, asked, given)
-        at = asked.cursor.id if asked.cursor else ""
-        first, last = (page.objects[0].id, page.objects[-1].id) if page.objects else (at, at)
-        newer = service.cursors.sign(Cursor(newer=True, id=first), scope) if page.has_newer else None
-        older = service.cursors.sign(Cursor(newer=False, id=last), scope) if page.has_older else None
-        filters = [pair for pair in pairs if pair[0] != "cursor"]
-        headers = page_headers(request.path, filters, next_cursor=older, prev_cursor=newer)
-        body = msgspec.json.encode({"data": [item.shown() for item in page.objects]})
-        return Response(200, body, {"content-type": JSON, **headers})
+        paged = msgspec.structs.replace(asked, terms=asked.terms.union(terms), limit=paging.limit, cursor=paging.cursor)
+        return paging.response(await self._page(service, paged, given))
 
     def query(self, tenant_id: int, settings: TenantSettings, given: Given, faults: Faults) -> ListQuery:
         """Make the query of the filters that are given, but for the owners, which must be looked up."""
@@ -66,13 +98,13 @@ class Listing:
             created_before=times.get("created_before") or END,
         )
 
-    async def _page(self, service: Service, asked: ListQuery, given: Given) -> Page:
+    async def _page(self, service: Service, asked: ListQuery, given: Given) -> Page[BillingObject]:
         """Read a page. Where a filter names an owner that does not exist, it is empty."""
         kinds = [kind for kind in self.filters.owners if kind in given.checked]
         names = [Name(kind, asked.tenant_id, given.checked[kind]) for kind in kinds]
         owners = await asyncio.gather(*map(service.lookups.find, names))
         if None in owners:
-            return Page([], has_newer=False, has_older=False)
+            return Page([])
         terms = asked.terms.union(search.owner_term(owner.id) for owner in owners)
         return await service.lists.page(msgspec.structs.replace(asked, terms=terms))
 

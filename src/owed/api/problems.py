@@ -143,7 +143,7 @@ def problem(refused: Refused, base_url: str, instance: str, request_id: str) -> 
         request_id=request_id,
         errors=refused.faults,
     )
-    return Answer(entry.status, msgspec.json.encode(body))
+    return Answer(entry.status, msgspec.json.encode({**msgspec.to_builtins(body), **refused.further}))
 
 
 class Refusal(Exception):

@@ -5,15 +5,11 @@ from collections.abc import Container
 from datetime import datetime
 from urllib.parse import parse_qsl
 
-from owed.api.fields import Faults
+from owed.api.fields import Faults, is_timestamp
 from owed.api.messages import Request
 from owed.api.problems import Refusal
 from owed.core.outcomes import invalid
 from owed.model.identifiers import EPOCH
-
-TIMESTAMP = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z"
-is_timestamp = re.compile(TIMESTAMP, re.ASCII).fullmatch
-
 
 BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})").search
 
@@ -43,11 +39,13 @@ def is_text(value: str) -> bool:
     return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def note_unknown(request: Request, faults: Faults) -> None:
-    """Note every parameter of a route that has none."""
-    if request.query:
-        for name in dict.fromkeys(name for name, _ in parameters(request, faults)):
+def note_unknown(request: Request, faults: Faults, known: Container[str] = ()) -> dict[str, str]:
+    """Note every parameter that a route does not know, and give the others by name."""
+    given = single(parameters(request, faults), (), faults) if request.query else {}
+    for name in given:
+        if name not in known:
             faults.note(place(name), "There is no such parameter here.")
+    return {name: value for name, value in given.items() if name in known}
 
 
 def refuse_any(request: Request) -> None:

@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from owed.api import conditions, query
 from owed.api.commands import Form, carry_out, read_form
-from owed.api.fields import Object
+from owed.api.composites import Object
 from owed.api.forms import read_members
 from owed.api.messages import JSON, MERGE_PATCH, Request, Response
 from owed.api.problems import Refusal
@@ -20,7 +20,7 @@ from owed.core.outcomes import invalid, not_found
 from owed.core.state import Name
 from owed.core.update import Update
 from owed.model.billing_object import BillingObject
-from owed.model.tenant_settings import SettingsRecord
+from owed.model.named import Named
 
 Noun = TypeVar("Noun", bound=BillingObject)
 
@@ -91,7 +91,7 @@ def update(request: Request, form: Form, members: Change[Any], name: str) -> Upd
     )
 
 
-def shown(request: Request, found: BillingObject | SettingsRecord) -> Response:
+def shown(request: Request, found: Named) -> Response:
     """Make the response that shows an object, or that the client has this version of it already."""
     tag = conditions.etag(found.version)
     headers = {"etag": tag, "last-modified": conditions.last_modified(found.updated_at)}

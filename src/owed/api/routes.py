@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from owed.api import accounts, bills, customers, pages, settings
+from owed.api import accounts, bills, customers, pages, payments, settings
 from owed.api.accounts import ACCOUNTS
 from owed.api.bills import BILLS
 from owed.api.customers import CUSTOMERS
 from owed.api.messages import Request, Response
 from owed.api.service import Service
+from owed.api.taken_back import REFUNDS, REVERSALS
 
 Handler = Callable[[Service, Request], Awaitable[Response]]
 
@@ -29,6 +30,13 @@ ROUTES = (
     Route("/billing/bills", {"GET": bills.LIST.respond, "POST": BILLS.create}),
     Route("/billing/bills/{bill}", {"GET": BILLS.retrieve, "PATCH": BILLS.update}),
     Route("/billing/bills/{bill}/void", {"POST": bills.void_bill}),
+    Route("/billing/payments", {"GET": payments.LIST.respond, "POST": payments.create_payment}),
+    Route("/billing/payments/check", {"POST": payments.check_payment}),
+    Route("/billing/payments/{payment}", {"GET": payments.retrieve_payment}),
+    Route("/billing/payments/{payment}/refunds", {"GET": REFUNDS.list_all, "POST": REFUNDS.create}),
+    Route("/billing/payments/{payment}/refunds/{refund}", {"GET": REFUNDS.retrieve}),
+    Route("/billing/payments/{payment}/reversals", {"GET": REVERSALS.list_all, "POST": REVERSALS.create}),
+    Route("/billing/payments/{payment}/reversals/{reversal}", {"GET": REVERSALS.retrieve}),
     Route("/billing/settings", {"GET": settings.retrieve_settings, "PATCH": settings.update_settings}),
 )
 """What needs a secret key."""

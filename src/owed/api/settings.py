@@ -6,7 +6,8 @@ from msgspec import UNSET
 
 from owed.api import query
 from owed.api.commands import carry_out, read_form
-from owed.api.fields import NOTHING, Boolean, Object, Text
+from owed.api.composites import NOTHING, Object
+from owed.api.fields import Boolean, Text
 from owed.api.forms import BILL_RULES, PAYMENT_RULES
 from owed.api.messages import MERGE_PATCH, Request, Response
 from owed.api.resource import shown, update

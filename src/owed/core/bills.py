@@ -69,6 +69,8 @@ class BillMembers(Members[Bill], frozen=True, kw_only=True):
         """Refuse to change a voided bill, or a currency in which there is money."""
         if standing.is_voided:
             return Refused(Code.CONFLICT, "The bill is voided, so it cannot be changed any more.")
+        if self.amount_paid is not UNSET and self.amount_paid < standing.amount_received:
+            return below_received(standing.amount_received)
         return currency_conflict(standing.obligation, self.currency) if standing.amount_paid else None
 
     def made(self, making: Making) -> Bill:
@@ -134,8 +136,7 @@ class Void(Members[Bill], frozen=True, kw_only=True):
         if standing.is_voided:
             return Refused(Code.CONFLICT, "The bill is voided already.")
         if standing.amount_paid:
-            detail = f"There is money on the bill: amount_paid is {standing.amount_paid}. Correct it to 0 first."
-            return Refused(Code.CONFLICT, detail)
+            return Refused(Code.CONFLICT, money_on(standing))
         return None
 
     def changed(self, standing: Bill, journal: Journal) -> Bill:
@@ -148,6 +149,20 @@ class Void(Members[Bill], frozen=True, kw_only=True):
     def news(self, before: Bill, after: Bill) -> tuple[str, ...]:
         """List the types of the events that tell of it."""
         return ("bill.voided",)
+
+
+def below_received(amount: int) -> Refused:
+    """Refuse to correct what has been paid to less than payments through Owed hold."""
+    fault = Fault("/amount_paid", f"Payments hold {amount}: send that or more, or refund or reverse them first.")
+    return Refused(Code.CONFLICT, f"Payments through Owed hold {amount} of what has been paid on the bill.", (fault,))
+
+
+def money_on(bill: Bill) -> str:
+    """Say which money is on a bill, and how to take it off."""
+    received, elsewhere = bill.amount_received, bill.amount_paid - bill.amount_received
+    ways = [f"refund or reverse its payments, which hold {received}"] if received else []
+    ways += [f"correct amount_paid, {elsewhere} of which was paid elsewhere"] if elsewhere else []
+    return f"There is money on the bill, {bill.amount_paid} in all: first {', and '.join(ways)}."
 
 
 def in_currency(bill: Bill, currency: str, journal: Journal) -> Bill:

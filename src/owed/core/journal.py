@@ -2,23 +2,32 @@
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from owed.core import ledger
+from owed.core.ledger import Source
 from owed.core.stamp import Stamp
 from owed.model.attribution import Actor, Attribution
 from owed.model.billing_object import BillingObject
 from owed.model.event import Event
 from owed.model.identifiers import ATTRIBUTION, EVENT, TRANSFER
+from owed.model.named import Named
 from owed.model.obligation import Obligation
-from owed.model.tenant_settings import SettingsRecord
 from owed.model.transfer import Cause, Transfer
 
 TICK = timedelta(microseconds=1)
 
 Noun = TypeVar("Noun", bound=BillingObject)
+Item = TypeVar("Item", bound=Named)
+
+
+class News(NamedTuple):
+    """What an event tells, where it is not the object that it happened to."""
+
+    type: str
+    data: dict[str, Any]
 
 
 class Journal:
@@ -28,7 +37,7 @@ class Journal:
         self.tenant_id = tenant_id
         self.actor = actor
         self.stamp = stamp
-        self.objects: list[BillingObject | SettingsRecord] = []
+        self.objects: list[Named] = []
         self.transfers: list[Transfer] = []
         self.events: list[Event] = []
         self._subject = ("", "")
@@ -59,12 +68,21 @@ class Journal:
         attribution_id, salt = self.attest()
         return attribution_id, digest(self.actor, salt)
 
-    def record(self, item: Noun, *event_types: str) -> Noun:
-        """Let the object stand so from now on, and tell of it with an event of each type, in that order."""
-        told = msgspec.structs.replace(item, event_sequence=item.event_sequence + len(event_types))
-        self.objects.append(told)
-        for sequence, event_type in enumerate(event_types, item.event_sequence + 1):
-            self._tell(told.id, sequence, event_type, told.shown())
+    def keep(self, item: Item) -> Item:
+        """Let an object stand so from now on."""
+        self.objects.append(item)
+        return item
+
+    def record(self, item: Noun, *events: str | News) -> Noun:
+        """Let the object stand so from now on, and tell of it with events, in that order.
+
+        Args:
+            events: The type of each; its data is the object, where no other is given.
+        """
+        told = self.keep(msgspec.structs.replace(item, event_sequence=item.event_sequence + len(events)))
+        for sequence, event in enumerate(events, item.event_sequence + 1):
+            event_type, data = event if isinstance(event, News) else (event, told.shown())
+            self._tell(told.id, sequence, event_type, data)
         return told
 
     def post(
@@ -75,9 +93,10 @@ class Journal:
         currency: str,
         cause: Cause,
         occurred_at: datetime | None = None,
+        source: Source | None = None,
     ) -> Obligation:
         """Append a transfer of `amount` minor units, and give the obligation as it is after it."""
-        bare = self._transfer(obligation, obligation_id, amount, currency, cause, occurred_at)
+        bare = self._transfer(obligation, obligation_id, amount, currency, cause, occurred_at, source)
         transfer = ledger.sealed(bare, previous=obligation.hash)
         self.transfers.append(transfer)
         return msgspec.structs.replace(
@@ -97,11 +116,12 @@ class Journal:
         currency: str,
         cause: Cause,
         occurred_at: datetime | None,
+        source: Source | None,
     ) -> Transfer:
         """Make the transfer that follows the obligation's last one, not sealed yet."""
         last = obligation.recorded_at
         recorded_at = self.stamp.now if last is None else max(self.stamp.now, last + TICK)
-        debit, credit = ledger.sides(cause, amount)
+        debit, credit = ledger.sides(cause, amount, source and source.channel)
         attribution_id, words_digest = self._words()
         return Transfer(
             tenant_id=self.tenant_id,
@@ -119,6 +139,8 @@ class Journal:
             attribution_digest=words_digest,
             occurred_at=occurred_at or recorded_at,
             recorded_at=recorded_at,
+            payment_id=source and source.payment_id,
+            taken_back_id=source and source.taken_back_id,
         )
 
     def _tell(self, object_id: str, sequence: int, event_type: str, data: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """The ledger: which accounts a transfer moves between, and the chain that nobody can rewrite unseen."""
 
 import hashlib
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,14 +14,35 @@ OTHER_SIDE = {
     Cause.CORRECTION: LedgerAccount.EXTERNAL_RECEIPTS,
     Cause.CURRENCY_CHANGED: LedgerAccount.BILLED,
     Cause.VOID: LedgerAccount.BILLED,
+    Cause.PAYMENT: LedgerAccount.CLEARING,
+    Cause.REFUND: LedgerAccount.REFUNDS_PAYABLE,
+    Cause.REVERSAL: LedgerAccount.CLEARING,
 }
 """For each cause, the account that stands against the receivable (docs/architecture.md, "Data")."""
 
 
-def sides(cause: Cause, amount: int) -> tuple[LedgerAccount, LedgerAccount]:
+class Source(NamedTuple):
+    """The payment that a transfer is of, or that it takes back.
+
+    Attributes:
+        taken_back_id: Of the refund or reversal, where it takes back.
+    """
+
+    payment_id: str
+    channel: str | None
+    taken_back_id: str | None = None
+
+
+def sides(cause: Cause, amount: int, channel: str | None = None) -> tuple[str, str]:
     """Give the account to debit and the account to credit; what lowers a debt turns them round."""
-    other = OTHER_SIDE[cause]
-    return (LedgerAccount.RECEIVABLE, other) if amount >= 0 else (other, LedgerAccount.RECEIVABLE)
+    other = account_of(cause, channel)
+    return (LedgerAccount.RECEIVABLE.value, other) if amount >= 0 else (other, LedgerAccount.RECEIVABLE.value)
+
+
+def account_of(cause: Cause, channel: str | None) -> str:
+    """Give the account that stands against the receivable: the money of each channel is cleared apart."""
+    other = OTHER_SIDE[cause].value
+    return f"{other}:{channel}" if channel and other == LedgerAccount.CLEARING else other
 
 
 def sealed(transfer: Transfer, previous: bytes) -> Transfer:
@@ -36,4 +58,6 @@ def seal(transfer: Transfer, previous: bytes) -> bytes:
         previous: The hash of the transfer before it, empty for the first.
     """
     members = msgspec.structs.astuple(transfer)[:-1]
+    if transfer.payment_id is None and transfer.taken_back_id is None:
+        members = members[:-2]  # as it was sealed before there were payments
     return hashlib.sha256(previous + msgspec.json.encode(members)).digest()

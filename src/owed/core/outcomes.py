@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
-from owed.model.billing_object import BillingObject
-from owed.model.tenant_settings import SettingsRecord
+from owed.model.named import Named
 
 
 class Code(StrEnum):
@@ -31,7 +31,9 @@ class Code(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-KEPT_CODES = frozenset({Code.NOT_FOUND, Code.CONFLICT, Code.PRECONDITION_FAILED})
+KEPT_CODES = frozenset(
+    {Code.NOT_FOUND, Code.PAYMENT_NOT_FOUND, Code.CONFLICT, Code.PRECONDITION_FAILED, Code.PAYMENT_REFUSED}
+)
 """The refusals that were decided on what stands, and so are kept under an idempotency key (contract, 1.4)."""
 
 
@@ -45,16 +47,21 @@ class Fault(msgspec.Struct, frozen=True):
 class Done(msgspec.Struct, frozen=True):
     """The command was carried out, or had nothing to change; this is the object as it stands now."""
 
-    object: BillingObject | SettingsRecord
+    object: Named
     created: bool = False
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """The command was refused, and changed nothing."""
+    """The command was refused, and changed nothing.
+
+    Attributes:
+        further: Members that only a refusal of this kind has.
+    """
 
     code: Code
     detail: str
     faults: tuple[Fault, ...] = ()
+    further: dict[str, Any] = {}
 
 
 Outcome = Done | Refused

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from owed.core.journal import Journal
 from owed.model.account import Account
@@ -10,6 +10,9 @@ from owed.model.attribution import Attribution
 from owed.model.bill import Bill
 from owed.model.customer import Customer
 from owed.model.event import Event
+from owed.model.named import Named
+from owed.model.payment import Payment
+from owed.model.taken_back import Refund, Reversal
 from owed.model.tenant_settings import SettingsRecord
 from owed.model.transfer import Transfer
 
@@ -26,21 +29,6 @@ class Name(NamedTuple):
     text: str
 
 
-class Named(Protocol):
-    """An object of a tenant that goes by an id and by an external reference."""
-
-    kind: ClassVar[str]
-
-    @property
-    def tenant_id(self) -> int: ...
-    @property
-    def id(self) -> str: ...
-    @property
-    def external_reference(self) -> str: ...
-    @property
-    def version(self) -> int: ...
-
-
 Noun = TypeVar("Noun", bound=Named)
 
 
@@ -51,7 +39,7 @@ class Shelf(Generic[Noun]):
         self._loaded: dict[tuple[int, str], Noun] = {}
         self._touched: dict[tuple[int, str], None] = {}
         self._by_id: dict[tuple[int, str], Noun] = {}
-        self._by_reference: dict[tuple[int, str], Noun] = {}
+        self._by_name: dict[tuple[int, str], Noun] = {}
 
     def load(self, item: Noun) -> None:
         """Let `item` stand as it was read."""
@@ -60,11 +48,15 @@ class Shelf(Generic[Noun]):
 
     def find(self, tenant_id: int, name: str) -> Noun | None:
         """Find an object as it stands now; the id is tried first."""
-        return self._by_id.get((tenant_id, name)) or self._by_reference.get((tenant_id, name))
+        return self._by_id.get((tenant_id, name)) or self._by_name.get((tenant_id, name))
 
-    def is_taken(self, tenant_id: int, external_reference: str) -> bool:
-        """Tell whether an object has this external reference."""
-        return (tenant_id, external_reference) in self._by_reference
+    def holder(self, tenant_id: int, name: str) -> Noun | None:
+        """Give the object that has this name beside its id."""
+        return self._by_name.get((tenant_id, name))
+
+    def is_taken(self, tenant_id: int, name: str) -> bool:
+        """Tell whether an object has this name beside its id."""
+        return (tenant_id, name) in self._by_name
 
     def put(self, item: Noun) -> None:
         """Let `item` stand from now on, in place of what stood under its id."""
@@ -72,9 +64,9 @@ class Shelf(Generic[Noun]):
         self._stand(item)
 
     def created(self) -> list[Noun]:
-        """List the objects that were not there before, in the order of their references, which others may want too."""
+        """List the objects that were not there before, in the order of their names, which others may want too."""
         new = [self._by_id[key] for key in self._touched if key not in self._loaded]
-        return sorted(new, key=lambda item: (item.tenant_id, item.external_reference))
+        return sorted(new, key=lambda item: (item.tenant_id, item.names))
 
     def changed(self) -> Iterator[tuple[Noun, Noun]]:
         """Yield each changed object as it was loaded and as it stands, in the order of their ids."""
@@ -83,8 +75,13 @@ class Shelf(Generic[Noun]):
                 yield self._loaded[key], self._by_id[key]
 
     def _stand(self, item: Noun) -> None:
-        self._by_id[item.tenant_id, item.id] = item
-        self._by_reference[item.tenant_id, item.external_reference] = item
+        """Find the object under its id and its names; where several share a name, it stands for the newest."""
+        tenant_id = item.tenant_id
+        self._by_id[tenant_id, item.id] = item
+        for name in item.names:
+            other = self._by_name.get((tenant_id, name))
+            if other is None or other.id <= item.id:
+                self._by_name[tenant_id, name] = item
 
 
 class Unread(Exception):
@@ -106,11 +103,17 @@ class State:
         self.accounts = Shelf[Account]()
         self.bills = Shelf[Bill]()
         self.settings = Shelf[SettingsRecord]()
+        self.payments = Shelf[Payment]()
+        self.refunds = Shelf[Refund]()
+        self.reversals = Shelf[Reversal]()
         self.shelves: dict[str, Shelf[Any]] = {
             Customer.kind: self.customers,
             Account.kind: self.accounts,
             Bill.kind: self.bills,
             SettingsRecord.kind: self.settings,
+            Payment.kind: self.payments,
+            Refund.kind: self.refunds,
+            Reversal.kind: self.reversals,
         }
         self.transfers: list[Transfer] = []
         self.events: list[Event] = []

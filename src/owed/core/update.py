@@ -1,20 +1,22 @@
 """Update: change the given members of an object (contract, sections 1.1 and 2 to 4)."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from owed.core.change import Change, Item
+from owed.core.change import Change
 from owed.core.journal import Journal
 from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid, not_found
 from owed.core.preconditions import IfMatch, stale
 from owed.core.state import Name, State
 from owed.model.attribution import Actor
 from owed.model.billing_object import BillingObject
+from owed.model.payment import Payment
 from owed.model.tenant_settings import SettingsRecord
 
 Standing = BillingObject | SettingsRecord
+Renewable = TypeVar("Renewable", bound=BillingObject | SettingsRecord | Payment)
 
 
 class Update(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +64,7 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
         return Done(self.members.recorded(standing, renewed(changed, journal), journal))
 
 
-def renewed(changed: Item, journal: Journal) -> Item:
+def renewed(changed: Renewable, journal: Journal) -> Renewable:
     """Give a changed object as a new version of itself."""
     updated_at = max(journal.stamp.now, changed.updated_at)
     return msgspec.structs.replace(changed, version=changed.version + 1, updated_at=updated_at)

@@ -53,6 +53,7 @@ class Engine:
         self.limits = limits or Limits()
         self.queue = TenantQueues()
         self.batch_sizes: Callable[[int], None] = lambda size: None
+        self.stamp = stamp
         self._attempts = Attempts(store, stamp)
         self._keys = RunningKeys()
         self._touched: dict[Name, int] = {}

@@ -15,6 +15,11 @@ class Account(BillingObject, frozen=True, kw_only=True):
     customer_id: str
     name: str | None = None
 
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Give the id of its customer."""
+        return (self.customer_id,)
+
     def members(self) -> dict[str, Any]:
         """Give the members of the account, in the order of the contract."""
         return {
@@ -36,4 +41,4 @@ class Account(BillingObject, frozen=True, kw_only=True):
         """Yield every term that the account is found by."""
         yield from super().terms()
         yield from search.word_terms(self.name, self.external_reference)
-        yield search.owner_term(self.customer_id)
+        yield from map(search.owner_term, self.owners)

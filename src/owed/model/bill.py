@@ -26,6 +26,7 @@ class Bill(BillingObject, frozen=True, kw_only=True):
     Attributes:
         account_id: None where the bill is on the customer itself.
         amount_paid: All that has been paid, here and elsewhere.
+        amount_received: What of it payments through Owed hold.
         is_voided: Then nothing is owed any more, and the obligation's total is zero.
     """
 
@@ -35,9 +36,15 @@ class Bill(BillingObject, frozen=True, kw_only=True):
     account_id: str | None = None
     amount_due: int
     amount_paid: int = 0
+    amount_received: int = 0
     is_voided: bool = False
     bill_date: date
     due_date: date | None = None
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Give the ids of its customer and its account."""
+        return (self.customer_id,) if self.account_id is None else (self.customer_id, self.account_id)
 
     @property
     def currency(self) -> str:
@@ -82,7 +89,7 @@ class Bill(BillingObject, frozen=True, kw_only=True):
         """Yield every term that the bill is found by."""
         yield from super().terms()
         yield from search.word_terms(self.external_reference)
-        yield from (search.owner_term(owner) for owner in (self.customer_id, self.account_id) if owner is not None)
+        yield from map(search.owner_term, self.owners)
         yield search.status_term(self.status)
         if self.due_date is not None:
             yield from search.due_terms_of(self.status, self.due_date)

@@ -35,6 +35,16 @@ class BillingObject(msgspec.Struct, frozen=True, kw_only=True):
     event_sequence: int = 0
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Give what the object goes by beside its id."""
+        return (self.external_reference,)
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Give the ids of the objects that it belongs to."""
+        return ()
+
+    @property
     def path(self) -> str:
         """Give where the API has the object."""
         return f"/billing/{self.kind}s/{self.id}"

@@ -60,6 +60,16 @@ def status_term(status: str) -> str:
     return f"s:{status}"
 
 
+def channel_term(channel: str) -> str:
+    """Give the term of the channel that a payment came through."""
+    return f"h:{channel}"
+
+
+def method_term(method: str) -> str:
+    """Give the term of the method that was paid by."""
+    return f"t:{method}"
+
+
 def due_term(status: str, size: int, block: int) -> str:
     """Give the term of the bills with a status that are due in a block of days."""
     return f"d:{status}:{size}:{block}"

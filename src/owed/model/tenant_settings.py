@@ -35,7 +35,7 @@ class SettingsRecord(msgspec.Struct, frozen=True, kw_only=True):
     kind: ClassVar[str] = "settings"
     path: ClassVar[str] = "/billing/settings"
     id: ClassVar[str] = "settings"
-    external_reference: ClassVar[str] = "settings"
+    names: ClassVar[tuple[str, ...]] = ("settings",)
 
     tenant_id: int
     settings: TenantSettings

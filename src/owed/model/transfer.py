@@ -7,13 +7,15 @@ import msgspec
 
 
 class LedgerAccount(StrEnum):
-    """The chart of accounts, as far as anything posts to it."""
+    """The chart of accounts, as far as anything posts to it. Clearing has an account for each channel, too."""
 
     RECEIVABLE = "receivable"
     OPENING_EQUITY = "opening_equity"
     BALANCE_REPLACEMENT = "balance_replacement"
     BILLED = "billed"
     EXTERNAL_RECEIPTS = "external_receipts"
+    CLEARING = "clearing"
+    REFUNDS_PAYABLE = "refunds_payable"
 
 
 class Cause(StrEnum):
@@ -25,6 +27,9 @@ class Cause(StrEnum):
     CORRECTION = "correction"
     CURRENCY_CHANGED = "currency_changed"
     VOID = "void"
+    PAYMENT = "payment"
+    REFUND = "refund"
+    REVERSAL = "reversal"
 
 
 class Transfer(msgspec.Struct, frozen=True):
@@ -34,7 +39,10 @@ class Transfer(msgspec.Struct, frozen=True):
         version: The transfer's place on its obligation, from 1, without gaps.
         amount: Minor units. Positive raises what is owed; negative lowers it.
         total_after: What is owed on the obligation once this transfer stands.
+        debit: The account of the ledger that it debits; one of a channel is `clearing:<channel>`.
         attribution_digest: A salted digest of who did it and why, so that erasing the words breaks no chain.
+        payment_id: Of the payment that it is of, or that it takes back.
+        taken_back_id: Of the refund or reversal that it is of.
         hash: Over this transfer and its predecessor on the same obligation.
     """
 
@@ -45,12 +53,14 @@ class Transfer(msgspec.Struct, frozen=True):
     amount: int
     currency: str
     total_after: int
-    debit: LedgerAccount
-    credit: LedgerAccount
+    debit: str
+    credit: str
     cause: Cause
     key_id: str
     attribution_id: str | None
     attribution_digest: bytes | None
     occurred_at: datetime
     recorded_at: datetime
+    payment_id: str | None = None
+    taken_back_id: str | None = None
     hash: bytes = b""

@@ -6,7 +6,7 @@ import asyncpg
 
 from owed.model.account import Account
 from owed.model.identifiers import ACCOUNT
-from owed.store.tables import Table, obligation_of
+from owed.store.tables import billing_table, obligation_of
 
 
 def read(members: dict[str, Any], row: asyncpg.Record) -> Account:
@@ -20,7 +20,7 @@ def values(account: Account) -> tuple[Any, ...]:
     return account.customer_id, account.name, account.obligation.tracked
 
 
-ACCOUNTS = Table(
+ACCOUNTS = billing_table(
     Account.kind,
     prefix=ACCOUNT,
     reserved=ACCOUNT,

@@ -6,7 +6,7 @@ import asyncpg
 
 from owed.model.bill import Bill, BillStatus
 from owed.model.identifiers import BILL, CUSTOMER
-from owed.store.tables import Table, obligation_of
+from owed.store.tables import billing_table, obligation_of
 
 
 def read(members: dict[str, Any], row: asyncpg.Record) -> Bill:
@@ -18,6 +18,7 @@ def read(members: dict[str, Any], row: asyncpg.Record) -> Bill:
         account_id=row["account_id"],
         amount_due=row["amount_due"],
         amount_paid=row["amount_paid"],
+        amount_received=row["amount_received"],
         is_voided=row["status"] == BillStatus.VOIDED,
         bill_date=row["bill_date"],
         due_date=row["due_date"],
@@ -32,17 +33,18 @@ def values(bill: Bill) -> tuple[Any, ...]:
         bill.amount_due,
         bill.bill_date,
         bill.amount_paid,
+        bill.amount_received,
         bill.status.value,
         bill.due_date,
     )
 
 
-BILLS = Table(
+BILLS = billing_table(
     Bill.kind,
     prefix=BILL,
     reserved=CUSTOMER,
     fixed={"customer_id": "text", "account_id": "text", "amount_due": "int", "bill_date": "date"},
-    changing={"amount_paid": "int", "status": "text", "due_date": "date"},
+    changing={"amount_paid": "int", "amount_received": "int", "status": "text", "due_date": "date"},
     read=read,
     values=values,
 )

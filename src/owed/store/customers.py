@@ -6,7 +6,7 @@ import asyncpg
 
 from owed.model.customer import Customer
 from owed.model.identifiers import CUSTOMER
-from owed.store.tables import Table, obligation_of
+from owed.store.tables import billing_table, obligation_of
 
 
 def read(members: dict[str, Any], row: asyncpg.Record) -> Customer:
@@ -20,7 +20,7 @@ def values(customer: Customer) -> tuple[Any, ...]:
     return customer.name, customer.email, customer.phone, customer.obligation.tracked
 
 
-CUSTOMERS = Table(
+CUSTOMERS = billing_table(
     Customer.kind,
     prefix=CUSTOMER,
     reserved=CUSTOMER,

@@ -1,20 +1,23 @@
 """Lists, newest first: any page of any filter costs what its rows cost."""
 
-import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from owed.database.pool import Connection, Pool
+from owed.database.pool import Connection
 from owed.model.bill import Bill, BillStatus
 from owed.model.billing_object import BillingObject
 from owed.model.identifiers import EPOCH, id_at, milliseconds
 from owed.model.search import due_terms, status_term
 from owed.store.failures import translated
 from owed.store.objects import OBJECTS
+from owed.store.slow_lane import Connections
 from owed.store.tables import Table
+
+Item = TypeVar("Item")
 
 EVERYTHING = """
     -- A page of all objects of a kind between two ids.
@@ -70,15 +73,8 @@ MANY = 5_000
 END = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-AT_ONCE = 3
-"""Lists read at the same time: they must leave connections to those who pay."""
-
-PATIENCE = 10.0
-"""Seconds in which a list must have been read."""
-
-
 class Cursor(NamedTuple):
-    """Where a page begins: next to an id, on its newer or on its older side."""
+    """Where a page begins: next to an id, or whatever else a list is in the order of, on its newer or older side."""
 
     newer: bool
     id: str
@@ -136,12 +132,22 @@ class ListQuery(msgspec.Struct, frozen=True):
         return (max(above, side.id), below) if side.newer else (above, min(below, side.id))
 
 
-class Page(NamedTuple):
-    """A page, newest first, and whether there is more on either side of it."""
+class Page(NamedTuple, Generic[Item]):
+    """A page, newest first, and where the pages on either side begin, if there are any."""
 
-    objects: list[BillingObject]
-    has_newer: bool
-    has_older: bool
+    objects: list[Item]
+    newer: Cursor | None = None
+    older: Cursor | None = None
+
+    @property
+    def has_newer(self) -> bool:
+        """Tell whether there is anything newer."""
+        return self.newer is not None
+
+    @property
+    def has_older(self) -> bool:
+        """Tell whether there is anything older."""
+        return self.older is not None
 
 
 class Terms(NamedTuple):
@@ -154,17 +160,17 @@ class Terms(NamedTuple):
 class Lists:
     """Reads pages of lists."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._room = asyncio.Semaphore(AT_ONCE)
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
 
-    async def page(self, query: ListQuery) -> Page:
+    async def page(self, query: ListQuery) -> Page[BillingObject]:
         """Read the page that a query asks for."""
         if query.is_impossible:
-            return Page([], has_newer=False, has_older=False)
+            return Page([])
         with translated():
-            async with asyncio.timeout(PATIENCE), self._room, self._pool.connection() as connection:
-                return await read_page(Scan(connection, query, await chosen_terms(connection, query)))
+            async with self._connections.connection() as connection:
+                scan = Scan(connection, query, await chosen_terms(connection, query))
+                return await read_page(scan, query.cursor, query.limit)
 
 
 class Scan(NamedTuple):
@@ -237,15 +243,28 @@ async def count(connection: Connection, query: ListQuery, terms: list[str], most
     return number
 
 
-async def read_page(scan: Scan) -> Page:
-    """Read a page with one row more, which tells whether there is more that way; look the other way with one row."""
-    cursor, limit = scan.query.cursor, scan.query.limit
-    found = await scan.rows(cursor, limit + 1)
-    page, more = found[:limit], len(found) > limit
+class Way(Protocol[Item]):
+    """A way through the rows of a list, in both directions."""
+
+    async def rows(self, side: Cursor | None, most: int) -> list[Item]:
+        """Read up to `most` rows on one side of a place, the nearest first; without one, the newest."""
+
+
+async def read_page(
+    way: Way[Item], cursor: Cursor | None, limit: int, place: Callable[[Item], str] = attrgetter("id")
+) -> Page[Item]:
+    """Read a page with one row more, which tells whether there is more that way; look the other way with one row.
+
+    Args:
+        place: Gives the place of a row, as a cursor names it.
+    """
+    found = await way.rows(cursor, limit + 1)
+    page = found[:limit]
+    onward = Cursor(cursor is not None and cursor.newer, place(page[-1])) if len(found) > limit else None
     if cursor is None:
-        return Page(page, has_newer=False, has_older=more)
-    back = Cursor(not cursor.newer, page[0].id if page else cursor.id)
-    behind = bool(await scan.rows(back, 1))
+        return Page(page, older=onward)
+    back = Cursor(not cursor.newer, place(page[0]) if page else cursor.id)
+    behind = back if await way.rows(back, 1) else None
     if cursor.newer:
-        return Page(page[::-1], has_newer=more, has_older=behind)
-    return Page(page, has_newer=behind, has_older=more)
+        return Page(page[::-1], newer=onward, older=behind)
+    return Page(page, newer=behind, older=onward)

@@ -9,17 +9,19 @@ from typing import Any
 
 import msgspec
 
-from owed.core.state import Name, Named, State
+from owed.core.state import Name, State
 from owed.engine.store import LOCK_WAIT, AnswerKey, Blocked, Conflict, NamesByKey, Writing
 from owed.model.answer import KeptAnswer
 from owed.model.attribution import Attribution
 from owed.model.event import Event
+from owed.model.named import Named
+from owed.model.payment import Payment
 from owed.model.tenant_settings import SettingsRecord, TenantSettings
 from owed.model.transfer import Transfer
 
 KEPT_FOR = timedelta(hours=24)
 
-UNIQUE = ("references", "transfers", "events", "attributions")
+UNIQUE = ("claimed", "transfers", "events", "attributions")
 """The tables that take a row only where its key is free."""
 
 ObjectKey = tuple[str, int, str]
@@ -27,10 +29,16 @@ ObjectKey = tuple[str, int, str]
 
 
 class Tables(msgspec.Struct):
-    """What is kept, each row under its unique key."""
+    """What is kept, each row under its unique key.
+
+    Attributes:
+        claimed: Whose the first name of each object is, which no other has.
+        names: What each name stands for; where several objects share one, the newest of them.
+    """
 
     objects: dict[ObjectKey, Named] = {}
-    references: dict[tuple[str, int, str], ObjectKey] = {}
+    claimed: dict[tuple[str, int, str], ObjectKey] = {}
+    names: dict[tuple[str, int, str], ObjectKey] = {}
     transfers: dict[tuple[int, str, int], Transfer] = {}
     events: dict[tuple[int, str, int], Event] = {}
     attributions: dict[tuple[int, str], Attribution] = {}
@@ -84,7 +92,7 @@ class MemoryStore:
         self._keys_held |= ours
         wanted = [*names, *(name for key in ours for name in keys[key])]
         try:
-            async with self._holding(self._keys(wanted), lock_wait):
+            async with self._holding(self._brought(wanted), lock_wait):
                 held = HeldInMemory(self._state(wanted), self._answers(ours), busy)
                 yield held
                 if held.writing is not None:
@@ -117,8 +125,8 @@ class MemoryStore:
                 self._start_settings(name.tenant_id)
             if name in self.tables.objects:
                 yield name
-            if name in self.tables.references:
-                yield self.tables.references[name]
+            if name in self.tables.names:
+                yield self.tables.names[name]
 
     def _start_settings(self, tenant_id: int) -> None:
         """Give a tenant the settings that a new merchant starts with: here a tenant exists as soon as it is named."""
@@ -126,7 +134,13 @@ class MemoryStore:
         self.tables.objects.setdefault(key_of(settings), settings)
 
     def _state(self, names: Iterable[Name], *, knows_claims: bool = True) -> State:
-        return State((self.tables.objects[key] for key in self._keys(names)), knows_claims=knows_claims)
+        return State((self.tables.objects[key] for key in self._brought(names)), knows_claims=knows_claims)
+
+    def _brought(self, names: Iterable[Name]) -> set[ObjectKey]:
+        """Give the keys of all that names may stand for, and of what changes with it."""
+        keys = set(self._keys(names))
+        payments = [item for key in keys if isinstance(item := self.tables.objects[key], Payment)]
+        return keys | {(kind, payment.tenant_id, each) for payment in payments for kind, each in payment.brings()}
 
     def _answers(self, keys: Iterable[AnswerKey]) -> dict[AnswerKey, KeptAnswer]:
         return {key: kept for key in keys if (kept := self.kept(key))}
@@ -138,6 +152,7 @@ class MemoryStore:
         for table in UNIQUE:
             if not getattr(self.tables, table).keys().isdisjoint(getattr(new, table)):
                 raise Conflict
+        new.names = {name: max(key, self.tables.names.get(name, key)) for name, key in new.names.items()}
         for table in Tables.__struct_fields__:
             getattr(self.tables, table).update(getattr(new, table))
 
@@ -164,9 +179,11 @@ def rows_of(writing: Writing, now: datetime) -> Tables:
     """Give the rows of a writing, as they stand in the tables."""
     state = writing.state
     created = [item for shelf in state.shelves.values() for item in shelf.created()]
+    by_age = sorted(created, key=lambda item: item.id)
     return Tables(
         objects={key_of(row): row for row in (*created, *(after for _, after in changed(state)))},
-        references={(row.kind, row.tenant_id, row.external_reference): key_of(row) for row in created},
+        claimed={(row.kind, row.tenant_id, name): key_of(row) for row in created for name in row.names[:1]},
+        names={(row.kind, row.tenant_id, name): key_of(row) for row in by_age for name in row.names},
         transfers={(row.tenant_id, row.obligation_id, row.version): row for row in state.transfers},
         events={(row.tenant_id, row.object_id, row.sequence): row for row in state.events},
         attributions={(row.tenant_id, row.id): row for row in state.attributions},

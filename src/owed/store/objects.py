@@ -1,19 +1,24 @@
 """All objects in PostgreSQL, whatever their kind: read together, and written together."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Protocol
 
-from owed.core.state import Name, Named, Shelf, State
+from owed.core.state import Name, Shelf, State
 from owed.database.pool import Connection
+from owed.engine.store import Conflict
+from owed.model.named import Named
+from owed.model.payment import Payment
 from owed.model.tenant_settings import SettingsRecord
 from owed.store.accounts import ACCOUNTS
 from owed.store.bills import BILLS
 from owed.store.customers import CUSTOMERS
+from owed.store.payments import PAYMENTS
 from owed.store.settings import SettingsTable
 from owed.store.statements import Part, Rows
 from owed.store.tables import Table
+from owed.store.taken_back import REFUNDS, REVERSALS
 
 
 class AnyTable(Protocol):
@@ -29,8 +34,10 @@ class AnyTable(Protocol):
         """Yield what is to be written of the objects on a shelf."""
 
 
-OBJECTS: dict[str, Table[Any]] = {table.kind: table for table in (CUSTOMERS, ACCOUNTS, BILLS)}
-"""The tables of what can owe money, and is listed."""
+OBJECTS: dict[str, Table[Any]] = {
+    table.kind: table for table in (CUSTOMERS, ACCOUNTS, BILLS, PAYMENTS, REFUNDS, REVERSALS)
+}
+"""The tables of what is listed."""
 
 TABLES: dict[str, AnyTable] = {**OBJECTS, SettingsRecord.kind: SettingsTable()}
 """All tables, in the order in which every worker locks their rows."""
@@ -41,9 +48,33 @@ async def load(connection: Connection, names: Iterable[Name]) -> list[Named]:
     return [item for kind, named in by_kind(names) for item in await TABLES[kind].load(connection, named)]
 
 
+async def load_to_change(connection: Connection, names: Collection[Name]) -> list[Named]:
+    """Load objects, and whatever changes with them, held by nobody."""
+    found = await load(connection, names)
+    more = brought_by(found).difference(names)
+    return found + await load(connection, more) if more else found
+
+
 async def hold(connection: Connection, names: Iterable[Name]) -> list[Named]:
-    """Load objects by id or by external reference, and hold them to the end of the transaction."""
-    return [item for kind, named in by_kind(names) for item in await TABLES[kind].hold(connection, named)]
+    """Load objects, and whatever changes with them, and hold them to the end of the transaction.
+
+    Raises:
+        Conflict: Something that changes with them has joined them just now.
+    """
+    wanted = set(names)
+    payments = [name for name in wanted if name.kind == Payment.kind]
+    if payments:  # what they bring is locked before them
+        wanted |= brought_by(await load(connection, payments))
+    found = [item for kind, named in by_kind(wanted) for item in await TABLES[kind].hold(connection, named)]
+    if payments and not brought_by(found) <= wanted:
+        raise Conflict
+    return found
+
+
+def brought_by(items: Iterable[Named]) -> set[Name]:
+    """Name the objects that change with some others: a payment is taken back from what it was applied to."""
+    payments = [item for item in items if isinstance(item, Payment)]
+    return {Name(kind, payment.tenant_id, each) for payment in payments for kind, each in payment.brings()}
 
 
 def work(state: State) -> Iterator[tuple[Part, Rows]]:

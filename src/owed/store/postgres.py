@@ -67,7 +67,7 @@ class PostgresStore:
             return State(knows_claims=False)
         with translated():
             async with self._pool.connection() as connection:
-                return State(await objects.load(connection, names), knows_claims=False)
+                return State(await objects.load_to_change(connection, names), knows_claims=False)
 
     async def write(self, writing: Writing) -> None:
         """Save it all in one guarded statement, which is its own transaction."""

@@ -26,6 +26,8 @@ INSERT_TRANSFERS = insert(
     attribution_digest="bytea",
     occurred_at="timestamptz",
     recorded_at="timestamptz",
+    payment_id="text",
+    taken_back_id="text",
     hash="bytea",
 )
 

@@ -5,7 +5,7 @@ from itertools import chain
 import msgspec
 
 from owed.core.state import State
-from owed.model.billing_object import BillingObject
+from owed.model.findable import Findable
 from owed.store.objects import OBJECTS
 from owed.store.statements import Part, Rows
 
@@ -49,6 +49,6 @@ def term_changes(state: State) -> tuple[Rows, Rows]:
     return added, gone
 
 
-def terms_row(item: BillingObject, found: set[str]) -> tuple[int, str, str]:
+def terms_row(item: Findable, found: set[str]) -> tuple[int, str, str]:
     """Give the row of some terms of an object."""
     return item.tenant_id, item.id, msgspec.json.encode(sorted(found)).decode()

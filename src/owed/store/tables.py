@@ -10,11 +10,13 @@ import msgspec
 from owed.core.state import Name, Shelf, is_name
 from owed.database.pool import Connection
 from owed.model.billing_object import BillingObject
+from owed.model.named import Named
 from owed.model.obligation import Obligation
 from owed.model.payment_rules import PaymentRules
 from owed.store.statements import Part, Rows, insert
 
-Noun = TypeVar("Noun", bound=BillingObject)
+Noun = TypeVar("Noun", bound=Named)
+Owing = TypeVar("Owing", bound=BillingObject)
 
 FIXED = {
     "tenant_id": "int",
@@ -86,36 +88,35 @@ class Table(Generic[Noun]):
 
     Args:
         prefix: Of the ids.
-        reserved: What no external reference begins with.
-        fixed: Names and types of the columns that only this kind has and that never change.
-        changing: The same of those that may change.
-        read: Makes an object of the members that all have, and a row.
-        values: Gives the values of an object's own columns, the fixed ones first.
+        reserved: What no external reference begins with; None where any may be.
+        fixed: Names and types of the columns that never change.
+        changing: The same of those that may change, the version and the time of the change among them.
+        read: Makes the object that a row holds.
+        values: Gives the values of an object, the fixed ones first.
     """
 
     def __init__(
         self,
         kind: str,
         prefix: str,
-        reserved: str,
         fixed: Mapping[str, str],
         changing: Mapping[str, str],
-        read: Callable[[dict[str, Any], asyncpg.Record], Noun],
+        read: Callable[[asyncpg.Record], Noun],
         values: Callable[[Noun], tuple[Any, ...]],
+        reserved: str | None = None,
     ) -> None:
         self.kind, self.prefix, self.reserved = kind, prefix, reserved
-        self._read, self._values = read, values
-        columns = {**FIXED, **CHANGING, **fixed, **changing}
-        updated = [*CHANGING, *changing]
+        self.from_row, self.to_row = read, values
+        columns = {**fixed, **changing}
         self.columns = ", ".join(f"{kind}.{name}" for name in columns)  # by name: a newer program may add some
         self.load_by_id = LOAD.format(table=kind, columns=self.columns, name="id")
         self.load_by_reference = LOAD.format(table=kind, columns=self.columns, name="external_reference")
         self._hold = HOLD.format(table=kind, columns=self.columns)
         self._insert = insert(kind, **columns)
-        kept = ["tenant_id", "id", *updated]
+        kept = ["tenant_id", "id", *changing]
         self._update = Part(
             f"update_{kind}",
-            UPDATE.format(table=kind, assignments=", ".join(f"{name} = row.{name}" for name in updated)),
+            UPDATE.format(table=kind, assignments=", ".join(f"{name} = row.{name}" for name in changing)),
             (*((name, columns[name]) for name in kept), ("loaded_version", "bigint")),
             guarded=True,
         )
@@ -139,14 +140,6 @@ class Table(Generic[Noun]):
         yield self._update, [(*self._updated_values(self.to_row(now)), was.version) for was, now in shelf.changed()]
         yield self._insert, [self.to_row(item) for item in shelf.created()]
 
-    def from_row(self, row: asyncpg.Record) -> Noun:
-        """Make the object that a row holds."""
-        return self._read(common_members(row), row)
-
-    def to_row(self, item: Noun) -> tuple[Any, ...]:
-        """Give the values of an object, in the order of the columns."""
-        return (*common_values(item), *self._values(item))
-
     def _sorted_out(self, names: Iterable[Name]) -> tuple[Wanted, Wanted]:
         """Part what can be an id from what can be an external reference; some texts can be both, others neither.
 
@@ -157,10 +150,44 @@ class Table(Generic[Noun]):
             if text.startswith(self.prefix):
                 ids.tenants.append(tenant_id)
                 ids.names.append(text)
-            if not text.startswith(self.reserved):
+            if self.reserved is None or not text.startswith(self.reserved):
                 references.tenants.append(tenant_id)
                 references.names.append(text)
         return ids, references
+
+
+def billing_table(
+    kind: str,
+    prefix: str,
+    reserved: str,
+    fixed: Mapping[str, str],
+    changing: Mapping[str, str],
+    read: Callable[[dict[str, Any], asyncpg.Record], Owing],
+    values: Callable[[Owing], tuple[Any, ...]],
+) -> Table[Owing]:
+    """Make the table of one kind of object that can owe money.
+
+    Args:
+        fixed: Names and types of the columns that only this kind has and that never change.
+        changing: The same of those that may change.
+        read: Makes an object of the members that all have, and a row.
+        values: Gives the values of an object's own columns, the fixed ones first.
+    """
+    own = len(fixed)
+
+    def to_row(item: Owing) -> tuple[Any, ...]:
+        mine = values(item)
+        return (*fixed_values(item), *mine[:own], *changing_values(item), *mine[own:])
+
+    return Table(
+        kind,
+        prefix,
+        fixed={**FIXED, **fixed},
+        changing={**CHANGING, **changing},
+        read=lambda row: read(common_members(row), row),
+        values=to_row,
+        reserved=reserved,
+    )
 
 
 def common_members(row: asyncpg.Record) -> dict[str, Any]:
@@ -190,14 +217,15 @@ def obligation_of(row: asyncpg.Record, *, is_tracked: bool) -> Obligation:
     )
 
 
-def common_values(item: BillingObject) -> tuple[Any, ...]:
-    """Give the values of the columns that all objects have."""
+def fixed_values(item: BillingObject) -> tuple[Any, ...]:
+    """Give the values of the columns that all objects have and that never change."""
+    return item.tenant_id, item.id, item.external_reference, item.created_at
+
+
+def changing_values(item: BillingObject) -> tuple[Any, ...]:
+    """Give the values of the columns that all objects have and that may change."""
     obligation = item.obligation
     return (
-        item.tenant_id,
-        item.id,
-        item.external_reference,
-        item.created_at,
         msgspec.json.encode(item.payment_rules).decode() if item.payment_rules else None,
         msgspec.json.encode(item.metadata).decode() if item.metadata else None,
         obligation.currency,

@@ -5,9 +5,8 @@ from typing import Any
 from owed.api import forms, idempotency, messages
 from owed.api.docs import story
 from owed.api.docs.nouns import A_BILL, NOUNS, Noun
-from owed.api.fields import Field, Schema
+from owed.api.fields import TIMESTAMP, Field, Schema
 from owed.api.lists import DEFAULT_LIMIT, MOST
-from owed.api.query import TIMESTAMP
 from owed.core.state import NAME
 
 WORDS: Schema = {"type": "string", "maxLength": 255}

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from owed.api import accounts, bills, customers, settings
+from owed.api.composites import NOTHING, Object
 from owed.api.docs import nouns, story
 from owed.api.docs.nouns import NOUNS, Noun
-from owed.api.fields import NOTHING, Anything, Field, Metadata, Object, OnlyNull, Schema
+from owed.api.fields import Anything, Field, Metadata, OnlyNull, Schema
 from owed.api.forms import PAYMENT_RULES
 from owed.api.lists import MOST
 from owed.api.problems import CATALOGUE

@@ -1,0 +1,223 @@
+"""Payments over HTTP (contract, section 6)."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from owed.api import query
+from owed.api.commands import Form, carry_out, read_form
+from owed.api.composites import Items, Object
+from owed.api.fields import Choice, Faults, Field, Integer, Moment, Pattern, Text
+from owed.api.filters import Filters
+from owed.api.forms import METADATA, currency, ours
+from owed.api.idempotency import key_fault
+from owed.api.lists import Listing
+from owed.api.messages import JSON, Request, Response
+from owed.api.problems import Refusal
+from owed.api.resource import shown
+from owed.api.service import Service
+from owed.core.journal import Journal
+from owed.core.outcomes import Fault, Refused
+from owed.core.payments import Pay
+from owed.core.state import NAME, Name, State
+from owed.core.taking_back import no_payment
+from owed.core.verdicts import Target
+from owed.model import search
+from owed.model.identifiers import LENGTH, PAYMENT
+from owed.model.payment import MAX_PAYMENT, Payment, PaymentStatus, name_in_channel
+
+MOST_APPLICATIONS = 100
+KINDS = ("bill", "account", "customer")
+
+AMOUNT = Integer(1, MAX_PAYMENT, "The amount that came in, in the currency's smallest unit.", 2000)
+
+CURRENCY = currency("The currency of the money, which must be that of everything it pays.")
+
+TARGETS: dict[str, Field] = {
+    "bill": Pattern(NAME, 255, "an id or an external reference", "The bill that is paid.", "INV1234567890"),
+    "account": Pattern(
+        NAME, 255, "an id or an external reference", "The account whose balance is paid.", "UAR1234567890"
+    ),
+    "customer": Pattern(
+        NAME, 255, "an id or an external reference", "The customer whose balance is paid.", "UCR1234567890"
+    ),
+}
+
+
+def word(description: str, example: str) -> Pattern:
+    """Make the field of a word that programs agree on."""
+    return Pattern("[a-z0-9_]{1,40}", 40, "1 to 40 characters of a-z, 0-9 and _", description, example)
+
+
+def reference(whose: str, example: str) -> Pattern:
+    """Make the field of an external reference that may begin with anything."""
+    right = "1 to 255 characters of A-Z, a-z, 0-9, _ and -"
+    return Pattern("[a-zA-Z0-9_-]+", 255, right, f"Your own reference of {whose}. It never changes.", example)
+
+
+CHANNEL = word("The channel that it came through. References are unique in their channel.", "bank_transfer")
+METHOD = word("How the payer paid.", "eft")
+
+APPLICATION = Object(
+    {**TARGETS, "amount": Integer(1, MAX_PAYMENT, "What of the payment goes there, in minor units.", 1000)},
+    dict,
+    "What is paid, and with how much: one of `bill`, `account` and `customer`, and `amount`.",
+    required=("amount",),
+)
+
+PAYMENT_FORM = Object(
+    {
+        **ours("id", "status", "amount_refunded", "amount_reversed", "amount_unallocated"),
+        **ours("customer_id", "account_id", "bill_id", "created_at"),
+        "amount": AMOUNT,
+        "currency": CURRENCY,
+        **TARGETS,
+        "applications": Items(
+            APPLICATION,
+            MOST_APPLICATIONS,
+            "All that is paid, where it is more than one thing. The amounts add up to `amount`; all pass or none.",
+        ),
+        "external_reference": reference("the payment, unique in its channel", "PAY1234567890"),
+        "channel": CHANNEL,
+        "method": METHOD,
+        "provider_reference": Text(255, "What the provider of the payment calls it.", "8812-4471"),
+        "paid_at": Moment("When the payer paid, where that was before now.", "2026-01-31T09:30:00Z"),
+        "metadata": METADATA,
+    },
+    dict,
+    "A payment. It goes to one `bill`, `account` or `customer`, or to several `applications`.",
+    required=("amount", "currency"),
+)
+
+LIST = Listing(
+    Payment.kind,
+    Filters(
+        {
+            "channel": (CHANNEL, search.channel_term),
+            "method": (METHOD, search.method_term),
+            "status": (
+                Choice(tuple(PaymentStatus), "How the payment stands.", PaymentStatus.SUCCEEDED),
+                search.status_term,
+            ),
+        },
+        owners=KINDS,
+    ),
+)
+
+
+async def create_payment(service: Service, request: Request) -> Response:
+    """POST /billing/payments: take a payment, all of it or nothing."""
+    form = read_form(request)
+    payment = payment_of(request, form)
+    size = len(request.body) * max(1, len(payment.targets))  # its metadata is told of each application
+    return await carry_out(service, request, form, payment, moves_money=True, size=size)
+
+
+async def check_payment(service: Service, request: Request) -> Response:
+    """POST /billing/payments/check: say whether a payment would be taken, and what it would do; do nothing."""
+    form = read_form(request)
+    if fault := key_fault(request, is_required=False):
+        form.faults.found.append(fault)
+    payment = payment_of(request, form)
+    found = await asyncio.gather(*map(service.lookups.find, payment.reads()))
+    state = State(item for item in found if item is not None)
+    checked = payment.check(state, Journal(payment.tenant_id, payment.actor, service.engine.stamp()))
+    if isinstance(checked, Refused):
+        raise Refusal(checked)
+    return Response(200, msgspec.json.encode(checked), {"content-type": JSON})
+
+
+async def retrieve_payment(service: Service, request: Request) -> Response:
+    """GET /billing/payments/{payment}: retrieve a payment by id or external reference."""
+    faults = Faults()
+    name = payment_name(request, faults)
+    query.refuse_faulty(faults)
+    return shown(request, await find_payment(service, request, name))
+
+
+async def find_payment(service: Service, request: Request, name: str) -> Payment:
+    """Find a payment by id or external reference.
+
+    Raises:
+        Refusal: There is none.
+    """
+    found: Payment | None = await service.lookups.find(Name(Payment.kind, request.key.tenant_id, name))
+    if found is None:
+        raise Refusal(no_payment(request.arguments[0]))
+    return found
+
+
+def payment_name(request: Request, faults: Faults) -> str:
+    """Give what a path calls a payment: an id, or a reference, which `?channel=` looks for in one channel alone.
+
+    An empty channel is that of the payments without one.
+    """
+    name = request.arguments[0]
+    channel = query.note_unknown(request, faults, ("channel",)).get("channel")
+    if channel:
+        CHANNEL.check(channel, query.place("channel"), faults)
+    is_id = name.startswith(PAYMENT) and len(name) == len(PAYMENT) + LENGTH
+    return name if channel is None or is_id else name_in_channel(name, channel)
+
+
+def payment_of(request: Request, form: Form) -> Pay:
+    """Make the command of a request for a payment."""
+    given = {} if form.value is UNSET else PAYMENT_FORM.check_members(form.value, "", form.faults)
+    if type(form.value) is dict:
+        form.faults.found += form_faults(given)
+    usable = {name: value for name, value in given.items() if value is not UNSET and name in PLAIN}
+    if "metadata" in usable:
+        usable["metadata"] = {key: text for key, text in usable["metadata"].items() if text is not None}
+    return Pay(
+        tenant_id=request.key.tenant_id,
+        actor=form.actor,
+        targets=tuple(targets_of(given)),
+        faults=tuple(form.faults.found),
+        **usable,
+    )
+
+
+PLAIN = frozenset(
+    {
+        "amount", "currency", "external_reference", "channel", "method", "provider_reference", "paid_at", "metadata",
+    }
+)  # fmt: skip
+"""Members that a payment takes as they are given."""
+
+
+def form_faults(given: dict[str, Any]) -> Iterator[Fault]:
+    """Yield what is wrong with the members of a payment beside each other."""
+    ways = [name for name in (*KINDS, "applications") if name in given]
+    if not ways:
+        yield Fault("", "A payment goes somewhere: give `bill`, `account`, `customer` or `applications`.")
+    for name in ways[1:]:
+        yield Fault(f"/{name}", f"Leave this out, as `{ways[0]}` is given: a payment goes one way.")
+    applications = given.get("applications", UNSET)
+    if applications is not UNSET:
+        yield from application_faults(applications, given.get("amount", UNSET))
+
+
+def application_faults(applications: list[dict[str, Any]], amount: Any) -> Iterator[Fault]:
+    """Yield what is wrong with applications beside each other, and beside the amount of all."""
+    for place, application in enumerate(applications):
+        named = [kind for kind in KINDS if kind in application]
+        if len(named) != 1 and "amount" in application:
+            yield Fault(f"/applications/{place}", "Give one of `bill`, `account` and `customer`, and `amount`.")
+    amounts = [application.get("amount", UNSET) for application in applications]
+    if amount is not UNSET and UNSET not in amounts and sum(amounts) != amount:
+        yield Fault("/amount", f"This must be what the applications add up to, {sum(amounts)}.")
+
+
+def targets_of(given: dict[str, Any]) -> Iterator[Target]:
+    """Yield what is paid, and with how much, as far as the form is right."""
+    parts = [("", given)]
+    if given.get("applications", UNSET) is not UNSET:
+        parts += [(f"/applications/{place}", part) for place, part in enumerate(given["applications"])]
+    for at, part in parts:
+        amount = part.get("amount", UNSET)
+        for kind in KINDS if amount is not UNSET else ():
+            if part.get(kind, UNSET) is not UNSET:
+                yield Target(kind, part[kind], amount, f"{at}/{kind}", f"{at}/amount")

@@ -1,0 +1,147 @@
+"""Refunds and reversals over HTTP: what takes a payment back (contract, section 6)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import UNSET
+
+from owed.api import conditions, query
+from owed.api.commands import Form, carry_out, read_form
+from owed.api.composites import Items, Object
+from owed.api.fields import Choice, Faults, Field, Integer, Moment, Pattern, Text
+from owed.api.filters import Filters
+from owed.api.forms import METADATA, ours
+from owed.api.lists import Listing
+from owed.api.messages import Request, Response
+from owed.api.payments import MOST_APPLICATIONS, find_payment, payment_name, reference
+from owed.api.problems import Refusal
+from owed.api.resource import shown
+from owed.api.service import Service
+from owed.core.outcomes import Fault, not_found
+from owed.core.state import NAME, Name
+from owed.core.taking_back import Claim, GiveBack, Reverse, TakeBack
+from owed.model import search
+from owed.model.payment import MAX_PAYMENT
+from owed.model.taken_back import ReversalReason, TakenBack
+
+SIZE = 128 * 1024
+"""Bytes that one counts for in a batch: what it writes depends on the payment, which is not read yet."""
+
+WANTED = Object(
+    {
+        "id": Pattern(
+            NAME, 255, "the id of an application", "Of the application, `ob_…`.", "ob_0Nn4c3kXq1J8eY2bT5vR7s"
+        ),
+        "amount": Integer(1, MAX_PAYMENT, "What to take of it, in minor units.", 500),
+    },
+    dict,
+    "What to take of one application.",
+    required=("id", "amount"),
+)
+
+
+class TakingBack:
+    """One way to take a payment back.
+
+    Args:
+        command: Does it.
+        members: Those that only this way has.
+        required: Members that must be given.
+    """
+
+    def __init__(self, command: type[TakeBack], members: Mapping[str, Field], required: tuple[str, ...] = ()) -> None:
+        self.kind = command.kind.kind
+        self.form = Object(
+            {
+                **ours("id", "payment_id", "currency", "created_at"),
+                "amount": Integer(1, MAX_PAYMENT, "What to take back, in minor units; all that is left.", 500),
+                "applications": Items(
+                    WANTED, MOST_APPLICATIONS, "What to take of which application; the newest first, if not given."
+                ),
+                "external_reference": reference(f"the {self.kind}, unique among your {self.kind}s", "RET1234567890"),
+                **members,
+                "metadata": METADATA,
+            },
+            dict,
+            f"What the {self.kind} is of. Without `amount` and `applications`, all that is left of the payment.",
+            required=required,
+        )
+        self.may_be_empty = not required
+        self.list = Listing(self.kind, Filters({}))
+        self._command = command
+
+    async def create(self, service: Service, request: Request) -> Response:
+        """POST: take a payment back, or a part of it."""
+        form = read_form(request, may_be_empty=self.may_be_empty, parameters=("channel",))
+        command = self._command_of(request, form)
+        return await carry_out(service, request, form, command, moves_money=True, size=SIZE)
+
+    async def retrieve(self, service: Service, request: Request) -> Response:
+        """GET: retrieve what took a payment back, by id or external reference."""
+        faults = Faults()
+        payment = await find_payment(service, request, payment_name(request, faults))
+        name = request.arguments[1]
+        found: TakenBack | None = await service.lookups.find(Name(self.kind, request.key.tenant_id, name))
+        if found is None or found.payment_id != payment.id:
+            raise Refusal(not_found(self.kind, name))
+        query.refuse_faulty(faults)
+        return shown(request, found)
+
+    async def list_all(self, service: Service, request: Request) -> Response:
+        """GET: list what took a payment back, newest first."""
+        payment = await find_payment(service, request, request.arguments[0])
+        return await self.list.respond(service, request, search.owner_term(payment.id))
+
+    def _command_of(self, request: Request, form: Form) -> TakeBack:
+        name = payment_name(request, Faults())  # its faults are noted already
+        if_match = conditions.if_match(request.header(b"if-match"), form.faults)
+        given = {} if form.value is UNSET else self.form.check_members(form.value, "", form.faults)
+        wanted = given.pop("applications", UNSET)
+        if wanted is not UNSET:
+            form.faults.found += application_faults(wanted, given.get("amount", UNSET))
+        usable = {member: value for member, value in given.items() if value is not UNSET}
+        if "metadata" in usable:
+            usable["metadata"] = {key: text for key, text in usable["metadata"].items() if text is not None}
+        return self._command(
+            tenant_id=request.key.tenant_id,
+            actor=form.actor,
+            payment=name,
+            if_match=if_match,
+            wanted=UNSET if wanted is UNSET else tuple(claims_of(wanted)),
+            faults=tuple(form.faults.found),
+            **usable,
+        )
+
+
+def application_faults(wanted: list[dict[str, Any]], amount: Any) -> Iterator[Fault]:
+    """Yield what is wrong with the parts that are wanted, beside each other and beside the amount of all."""
+    seen: dict[str, int] = {}
+    for place, part in enumerate(wanted):
+        name = part.get("id", UNSET)
+        if name is not UNSET and seen.setdefault(name, place) != place:
+            yield Fault(
+                f"/applications/{place}/id", f"This is the same as /applications/{seen[name]}/id; give it once."
+            )
+    amounts = [part.get("amount", UNSET) for part in wanted]
+    if amount is not UNSET and UNSET not in amounts and sum(amounts) != amount:
+        yield Fault("/amount", f"This must be what the applications add up to, {sum(amounts)}.")
+
+
+def claims_of(wanted: list[dict[str, Any]]) -> Iterator[Claim]:
+    """Yield what is wanted of each application, as far as the form is right."""
+    for place, part in enumerate(wanted):
+        if UNSET not in (part.get("id", UNSET), part.get("amount", UNSET)):
+            yield Claim(part["id"], part["amount"], f"/applications/{place}")
+
+
+OCCURRED_AT = Moment("When it happened, where that was before now.", "2026-02-03T07:15:00Z")
+
+REFUNDS = TakingBack(GiveBack, {"reason": Text(255, "Why the money is given back.", "paid twice")})
+REVERSALS = TakingBack(
+    Reverse,
+    {
+        "reason": Choice(tuple(ReversalReason), "Why the money never was good.", ReversalReason.DISHONOURED),
+        "occurred_at": OCCURRED_AT,
+    },
+    required=("reason",),
+)

@@ -1,0 +1,191 @@
+"""Payments: how one is decided, and applied to what it pays (contract, section 6)."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from owed.core.currencies import currency_faults
+from owed.core.journal import Journal
+from owed.core.ledger import Source
+from owed.core.members import certain
+from owed.core.metadata import metadata_faults
+from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid, missing
+from owed.core.receiving import amount_news, received
+from owed.core.rules import explain, payable
+from owed.core.state import Name, State, Unread
+from owed.core.verdicts import Target, Verdict, explained, refused
+from owed.model.attribution import Actor
+from owed.model.bill import Bill, BillStatus
+from owed.model.billing_object import BillingObject
+from owed.model.identifiers import APPLICATION, PAYMENT
+from owed.model.payment import Application, Payment, name_in_channel
+from owed.model.transfer import Cause
+
+
+class Pay(msgspec.Struct, frozen=True, kw_only=True):
+    """Take a payment, and apply it to everything that it names, or to nothing.
+
+    Attributes:
+        amount: Minor units. UNSET, here and below: not given, or given in a form that is wrong.
+        targets: What it is applied to, as far as its form is right.
+        paid_at: When the payer paid; UNSET: now.
+        faults: What is wrong with the request already, as far as its form goes.
+    """
+
+    tenant_id: int
+    actor: Actor
+    amount: int | UnsetType = UNSET
+    currency: str | UnsetType = UNSET
+    targets: tuple[Target, ...] = ()
+    external_reference: str | None = None
+    channel: str | None = None
+    method: str | None = None
+    provider_reference: str | None = None
+    paid_at: datetime | UnsetType = UNSET
+    metadata: dict[str, str] = {}
+    faults: tuple[Fault, ...] = ()
+
+    def reads(self) -> tuple[Name, ...]:
+        """Name everything that is to be paid."""
+        return tuple(Name(target.kind, self.tenant_id, target.name) for target in self.targets)
+
+    def claims(self) -> tuple[Name, ...]:
+        """Name the payment's reference in its channel."""
+        name = self._name
+        return () if name is None else (Name(Payment.kind, self.tenant_id, name),)
+
+    def decide(self, state: State, journal: Journal) -> Outcome:
+        """Take the payment, unless its form, an absent object, its reference or the payment rules forbid it."""
+        found = self._found(state)
+        if refusal := self._unusable(found, journal.stamp.now) or self._taken(state):
+            return refusal
+        verdicts = self.verdicts(state)
+        if all(verdict.explanation.allowed for verdict in verdicts):
+            return Done(self._made(verdicts, journal), created=True)
+        if self._name is not None and not state.knows_claims:
+            raise Unread  # a reference that is taken is told before the rules
+        return refused(verdicts, certain(self.currency))
+
+    def check(self, state: State, journal: Journal) -> dict[str, Any] | Refused:
+        """Say whether the payment would be taken, why, and how everything that it names would stand after it.
+
+        Args:
+            journal: What the payment would write; nobody may apply it.
+        """
+        if refusal := self._unusable(self._found(state), journal.stamp.now):
+            return refusal
+        verdicts = self.verdicts(state)
+        is_allowed = all(verdict.explanation.allowed for verdict in verdicts)
+        if is_allowed:
+            self._made(verdicts, journal)
+        after = {item.id: item for item in journal.objects}
+        items = [after.get(verdict.item.id, verdict.item) for verdict in verdicts]
+        return {"allowed": is_allowed, **explained(verdicts), "after": [item.shown() for item in items]}
+
+    def verdicts(self, state: State) -> list[Verdict]:
+        """Ask the payment rules of everything that is to be paid, all of which exists."""
+        currency = certain(self.currency)
+        return [
+            Verdict(target, item, explain(payable(item), target.amount, currency))
+            for target, item in zip(self.targets, self._found(state), strict=True)
+            if item is not None
+        ]
+
+    @property
+    def _name(self) -> str | None:
+        return None if self.external_reference is None else name_in_channel(self.external_reference, self.channel)
+
+    def _found(self, state: State) -> list[BillingObject | None]:
+        return [state.shelves[target.kind].find(self.tenant_id, target.name) for target in self.targets]
+
+    def _unusable(self, found: list[BillingObject | None], now: datetime) -> Refused | None:
+        """Refuse a request that is not valid, or that names an object that does not exist."""
+        if faults := (*self.faults, *self._further_faults(found, now)):
+            return invalid(faults)
+        absent = tuple(
+            Fault(target.pointer, missing(target.kind, target.name))
+            for target, item in zip(self.targets, found, strict=True)
+            if item is None
+        )
+        return Refused(Code.NOT_FOUND, absent[0].detail, absent) if absent else None
+
+    def _further_faults(self, found: list[BillingObject | None], now: datetime) -> Iterator[Fault]:
+        """Yield what is wrong beyond the form."""
+        if len(self.targets) > 1:
+            yield from repeated(self.targets, found)
+        standing = {item.obligation.currency for item in found if item is not None}
+        if self.currency not in standing:
+            yield from currency_faults(None, self.currency)
+        if self.paid_at is not UNSET and self.paid_at > now:
+            yield Fault("/paid_at", f"This lies in the future; here it is {now:%Y-%m-%dT%H:%M:%SZ}.")
+        yield from metadata_faults(self.metadata)
+
+    def _taken(self, state: State) -> Refused | None:
+        """Refuse for a reference that another payment has in the channel."""
+        name = self._name
+        holder = None if name is None else state.payments.holder(self.tenant_id, name)
+        if holder is None:
+            return None
+        where = f"in the channel {self.channel!r}" if self.channel else "without a channel"
+        detail = f"The external reference {self.external_reference!r} {where} belongs to the payment {holder.id}."
+        fault = Fault("/external_reference", "Choose another, or retrieve the payment that has it.")
+        return Refused(Code.CONFLICT, detail, (fault,), {"payment_id": holder.id})
+
+    def _made(self, verdicts: list[Verdict], journal: Journal) -> Payment:
+        """Make the payment, and apply it."""
+        now = journal.stamp.now
+        payment = Payment(
+            tenant_id=self.tenant_id,
+            id=journal.stamp.new_id(PAYMENT),
+            external_reference=self.external_reference,
+            channel=self.channel,
+            method=self.method,
+            provider_reference=self.provider_reference,
+            amount=certain(self.amount),
+            currency=certain(self.currency),
+            applications=tuple(
+                Application(
+                    id=journal.stamp.new_id(APPLICATION),
+                    kind=item.kind,
+                    object_id=item.id,
+                    amount=target.amount,
+                    owners=item.owners,
+                )
+                for target, item, _ in verdicts
+            ),
+            metadata=self.metadata,
+            paid_at=now if self.paid_at is UNSET else self.paid_at,
+            created_at=now,
+            updated_at=now,
+        )
+        for application, verdict in zip(payment.applications, verdicts, strict=True):
+            apply(payment, application, verdict.item, journal)
+        journal.concern(payment.id, "payment.create")
+        return journal.keep(payment)
+
+
+def apply(payment: Payment, application: Application, item: BillingObject, journal: Journal) -> None:
+    """Apply one part of a payment to what it pays, and tell of it."""
+    source = Source(payment.id, payment.channel)
+    after = received(item, application.amount, Cause.PAYMENT, source, payment.paid_at, journal)
+    is_settled = isinstance(item, Bill) and isinstance(after, Bill) and settles(item, after)
+    told = amount_news("amount_applied", payment, application, application.amount)
+    journal.record(after, told, *(["bill.paid"] if is_settled else []))
+
+
+def settles(before: Bill, after: Bill) -> bool:
+    """Tell whether a change has settled a bill."""
+    return before.status is not BillStatus.PAID and after.status is BillStatus.PAID
+
+
+def repeated(targets: tuple[Target, ...], found: list[BillingObject | None]) -> Iterator[Fault]:
+    """Yield a fault for each target that another before it is too, by the same name or another."""
+    seen: dict[tuple[str, str], str] = {}
+    for target, item in zip(targets, found, strict=True):
+        key = target.kind, target.name if item is None else item.id
+        if key in seen:
+            yield Fault(target.pointer, f"This is the same {target.kind} as {seen[key]}; give each once.")
+        seen.setdefault(key, target.pointer)

@@ -1,0 +1,253 @@
+"""Taking back: refunds and reversals of payments, in part or in full (contract, section 6)."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import ClassVar, NamedTuple, cast
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from owed.core.journal import Journal
+from owed.core.ledger import Source
+from owed.core.metadata import metadata_faults
+from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid
+from owed.core.preconditions import IfMatch, stale
+from owed.core.receiving import amount_news, received
+from owed.core.state import Name, State, Unread
+from owed.core.update import renewed
+from owed.model.attribution import Actor
+from owed.model.billing_object import BillingObject
+from owed.model.identifiers import REFUND, REVERSAL
+from owed.model.money import MAX_TOTAL
+from owed.model.payment import Application, Payment
+from owed.model.taken_back import Refund, Reversal, Share, TakenBack
+from owed.model.transfer import Cause
+
+
+class Claim(NamedTuple):
+    """What a request wants back of one application.
+
+    Attributes:
+        pointer: Where the request says so.
+    """
+
+    application_id: str
+    amount: int
+    pointer: str
+
+
+class TakeBack(msgspec.Struct, frozen=True, kw_only=True):
+    """Take back a payment, or a part of it.
+
+    Attributes:
+        payment: The payment's id or reference, or its reference in a channel.
+        amount: Minor units; UNSET: what `wanted` adds up to, or all that is left.
+        wanted: What to take back of which application; UNSET: of the newest first.
+        occurred_at: When it happened; UNSET: now.
+        faults: What is wrong with the request already, as far as its form goes.
+    """
+
+    kind: ClassVar[type[TakenBack]]
+    prefix: ClassVar[str]
+    cause: ClassVar[Cause]
+
+    tenant_id: int
+    actor: Actor
+    payment: str
+    if_match: IfMatch = None
+    amount: int | UnsetType = UNSET
+    wanted: tuple[Claim, ...] | UnsetType = UNSET
+    reason: str | None = None
+    external_reference: str | None = None
+    metadata: dict[str, str] = {}
+    occurred_at: datetime | UnsetType = UNSET
+    faults: tuple[Fault, ...] = ()
+
+    def reads(self) -> tuple[Name, ...]:
+        """Name the payment: what it was applied to comes with it."""
+        return (Name(Payment.kind, self.tenant_id, self.payment),)
+
+    def claims(self) -> tuple[Name, ...]:
+        """Name the reference that this takes."""
+        if self.external_reference is None:
+            return ()
+        return (Name(self.kind.kind, self.tenant_id, self.external_reference),)
+
+    def decide(self, state: State, journal: Journal) -> Outcome:
+        """Take back what is asked, unless its form, its reference or what the payment still holds forbids it."""
+        payment = state.payments.find(self.tenant_id, self.payment)
+        if payment is None:
+            return no_payment(self.payment)
+        if refusal := stale(self.if_match, payment.version) or self._unusable(payment, journal.stamp.now):
+            return refusal
+        if refusal := self._taken(state):
+            return refusal
+        if refusal := self._beyond(payment, state):
+            if self.external_reference is not None and not state.knows_claims:
+                raise Unread  # a reference that is taken is told first
+            return refusal
+        return Done(self._made(payment, state, journal), created=True)
+
+    def _unusable(self, payment: Payment, now: datetime) -> Refused | None:
+        """Refuse a request that is not valid, or that names an application that the payment does not have."""
+        if faults := (*self.faults, *self._further_faults(now)):
+            return invalid(faults)
+        ids = {application.id for application in payment.applications}
+        absent = tuple(
+            Fault(f"{claim.pointer}/id", f"The payment {payment.id} has no application {claim.application_id!r}.")
+            for claim in self.wanted or ()
+            if claim.application_id not in ids
+        )
+        return Refused(Code.NOT_FOUND, absent[0].detail, absent) if absent else None
+
+    def _further_faults(self, now: datetime) -> Iterator[Fault]:
+        """Yield what is wrong beyond the form."""
+        yield from metadata_faults(self.metadata)
+        if self.occurred_at is not UNSET and self.occurred_at > now:
+            yield Fault("/occurred_at", f"This lies in the future; here it is {now:%Y-%m-%dT%H:%M:%SZ}.")
+
+    def _taken(self, state: State) -> Refused | None:
+        """Refuse for a reference that another of this kind has."""
+        reference, kind = self.external_reference, self.kind.kind
+        holder = None if reference is None else state.shelves[kind].holder(self.tenant_id, reference)
+        if holder is None:
+            return None
+        detail = f"The external reference {reference!r} belongs to the {kind} {holder.id}."
+        fault = Fault("/external_reference", f"Choose another, or retrieve the {kind} that has it.")
+        return Refused(Code.CONFLICT, detail, (fault,), {f"{kind}_id": holder.id, "payment_id": holder.payment_id})
+
+    def _parts(self, payment: Payment) -> list["Part"]:
+        """Give what to take of which application."""
+        if self.wanted is UNSET:
+            return newest_first(payment, payment.held if self.amount is UNSET else self.amount)
+        by_id = {application.id: application for application in payment.applications}
+        return [Part(by_id[claim.application_id], claim.amount, f"{claim.pointer}/amount") for claim in self.wanted]
+
+    def _beyond(self, payment: Payment, state: State) -> Refused | None:
+        """Refuse to take more than the payment still holds, or than a balance can be raised by."""
+        if not payment.held:
+            return Refused(Code.CONFLICT, f"Nothing is left of the payment {payment.id}: all of it was taken back.")
+        parts = self._parts(payment)
+        if self.wanted is UNSET and self.amount is not UNSET and self.amount > payment.held:
+            faults = [Fault("/amount", f"The payment still holds {payment.held}; take back that or less.")]
+        else:
+            faults = [fault for part in parts for fault in part.faults(self._item(part, state))]
+        return Refused(Code.CONFLICT, faults[0].detail, tuple(faults)) if faults else None
+
+    def _item(self, part: "Part", state: State) -> BillingObject:
+        """Give the object that an application paid."""
+        item = state.shelves[part.application.kind].find(self.tenant_id, part.application.object_id)
+        return cast("BillingObject", item)  # it is there: a payment is loaded with what it was applied to
+
+    def _made(self, payment: Payment, state: State, journal: Journal) -> TakenBack:
+        """Make the refund or reversal, and let the payment and what it paid stand as they are after it."""
+        now = journal.stamp.now
+        parts = self._parts(payment)
+        taken_back = self.kind(
+            tenant_id=self.tenant_id,
+            id=journal.stamp.new_id(self.prefix),
+            payment_id=payment.id,
+            external_reference=self.external_reference,
+            amount=sum(part.amount for part in parts),
+            currency=payment.currency,
+            reason=self.reason,
+            applications=tuple(part.share for part in parts),
+            metadata=self.metadata,
+            occurred_at=now if self.occurred_at is UNSET else self.occurred_at,
+            created_at=now,
+        )
+        for part in parts:
+            self._take(part, payment, taken_back, self._item(part, state), journal)
+        journal.keep(renewed(lessened(payment, taken_back), journal))
+        journal.concern(taken_back.id, f"{taken_back.kind}.create")
+        return journal.keep(taken_back)
+
+    def _take(
+        self, part: "Part", payment: Payment, taken_back: TakenBack, item: BillingObject, journal: Journal
+    ) -> None:
+        """Take one part back from what it paid, and tell of it."""
+        source = Source(payment.id, payment.channel, taken_back.id)
+        after = received(item, -part.amount, self.cause, source, taken_back.occurred_at, journal)
+        which = {f"{taken_back.kind}_id": taken_back.id}
+        told = amount_news(
+            "amount_reversed", payment, part.application, part.amount, updated_at=journal.stamp.now, **which
+        )
+        journal.record(after, told)
+
+
+class GiveBack(TakeBack, frozen=True, kw_only=True):
+    """Refund a payment: give money back."""
+
+    kind = Refund
+    prefix = REFUND
+    cause = Cause.REFUND
+
+
+class Reverse(TakeBack, frozen=True, kw_only=True):
+    """Reverse a payment: its money never was good."""
+
+    kind = Reversal
+    prefix = REVERSAL
+    cause = Cause.REVERSAL
+
+
+class Part(NamedTuple):
+    """What is taken of one application.
+
+    Attributes:
+        pointer: The member that says how much.
+    """
+
+    application: Application
+    amount: int
+    pointer: str = "/amount"
+
+    @property
+    def share(self) -> Share:
+        """Give the part as it is kept."""
+        application = self.application
+        return Share(id=application.id, kind=application.kind, object_id=application.object_id, amount=self.amount)
+
+    def faults(self, item: BillingObject) -> Iterator[Fault]:
+        """Yield why it cannot be taken.
+
+        Args:
+            item: The object that it is taken from.
+        """
+        if self.amount > self.application.held:
+            held = f"The payment still holds {self.application.held} of {self.application.id}"
+            yield Fault(self.pointer, f"{held}; take back that or less.")
+        if item.obligation.total + self.amount > MAX_TOTAL:
+            yield Fault(self.pointer, f"This would raise the balance of {item.id} beyond {MAX_TOTAL}; lower it first.")
+
+
+def newest_first(payment: Payment, amount: int) -> list[Part]:
+    """Part an amount among the applications of a payment, the newest first, as far as they hold anything."""
+    parts = []
+    for application in reversed(payment.applications):
+        taken = min(amount, application.held)
+        amount -= taken
+        if taken:
+            parts.append(Part(application, taken))
+    return parts
+
+
+def lessened(payment: Payment, taken_back: TakenBack) -> Payment:
+    """Give a payment as it is once something was taken back."""
+    taken = {share.id: share.amount for share in taken_back.applications}
+    counted = "amount_refunded" if taken_back.kind == Refund.kind else "amount_reversed"
+    return msgspec.structs.replace(
+        payment,
+        applications=tuple(
+            msgspec.structs.replace(each, taken_back=each.taken_back + taken.get(each.id, 0))
+            for each in payment.applications
+        ),
+        last_taken_back=taken_back.kind,
+        **{counted: getattr(payment, counted) + taken_back.amount},
+    )
+
+
+def no_payment(name: str) -> Refused:
+    """Refuse for want of the payment that a path names."""
+    detail = f"There is no payment with the id or external reference {name!r} for this key."
+    return Refused(Code.PAYMENT_NOT_FOUND, detail)

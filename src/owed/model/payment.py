@@ -1,0 +1,159 @@
+"""A payment: money that came in, and the obligations that it was applied to (contract, section 6)."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import msgspec
+
+from owed.model import search
+
+MAX_PAYMENT = 999_999_999_999
+"""The largest amount of a payment, in minor units."""
+
+
+def name_in_channel(reference: str, channel: str | None) -> str:
+    """Give the name of the one payment that has a reference in a channel; that there is none counts as one."""
+    return f"{channel or ''}:{reference}"
+
+
+class PaymentStatus(StrEnum):
+    """How a payment stands: by what took of it back last, and whether it still holds anything."""
+
+    SUCCEEDED = "succeeded"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+    PARTIALLY_REVERSED = "partially_reversed"
+    REVERSED = "reversed"
+
+
+class Application(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What of a payment was applied to one obligation.
+
+    Attributes:
+        kind: Of the object whose obligation it is.
+        owners: The customer and the account that the object belongs to.
+        taken_back: What refunds and reversals have taken of `amount` since.
+    """
+
+    id: str
+    kind: str
+    object_id: str
+    amount: int
+    owners: tuple[str, ...] = ()
+    taken_back: int = 0
+
+    @property
+    def held(self) -> int:
+        """Give what the payment still holds on the obligation."""
+        return self.amount - self.taken_back
+
+    @property
+    def target(self) -> dict[str, str]:
+        """Give the member that names the object."""
+        return {f"{self.kind}_id": self.object_id}
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
+    """One payment. Amounts are in minor units of its currency.
+
+    Attributes:
+        last_taken_back: The kind of what took of it back last, `refund` or `reversal`.
+        paid_at: When the payer paid, which may be long before it was recorded here.
+    """
+
+    kind: ClassVar[str] = "payment"
+
+    tenant_id: int
+    id: str
+    external_reference: str | None = None
+    channel: str | None = None
+    method: str | None = None
+    provider_reference: str | None = None
+    amount: int
+    currency: str
+    applications: tuple[Application, ...]
+    amount_refunded: int = 0
+    amount_reversed: int = 0
+    last_taken_back: str | None = None
+    metadata: dict[str, str] = {}
+    paid_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    version: int = 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Give what the payment goes by beside its id: its reference in its channel, and its reference alone."""
+        if self.external_reference is None:
+            return ()
+        return name_in_channel(self.external_reference, self.channel), self.external_reference
+
+    @property
+    def path(self) -> str:
+        """Give where the API has the payment."""
+        return f"/billing/payments/{self.id}"
+
+    @property
+    def amount_unallocated(self) -> int:
+        """Give what was applied to nothing."""
+        return self.amount - sum(application.amount for application in self.applications)
+
+    @property
+    def held(self) -> int:
+        """Give what the payment still holds."""
+        return self.amount - self.amount_refunded - self.amount_reversed
+
+    @property
+    def status(self) -> PaymentStatus:
+        """Tell how the payment stands."""
+        if self.last_taken_back is None:
+            return PaymentStatus.SUCCEEDED
+        verb = "refunded" if self.last_taken_back == "refund" else "reversed"
+        return PaymentStatus(f"partially_{verb}" if self.held else verb)
+
+    def shown(self) -> dict[str, Any]:
+        """Give the members that the API shows; what is not set is absent."""
+        return {name: value for name, value in self._members().items() if value is not None}
+
+    def _members(self) -> dict[str, Any]:
+        """Give the members of the payment, in the order of the contract."""
+        return {
+            "id": self.id,
+            "status": self.status,
+            "amount": self.amount,
+            "amount_refunded": self.amount_refunded,
+            "amount_reversed": self.amount_reversed,
+            "amount_unallocated": self.amount_unallocated,
+            "currency": self.currency,
+            **(self.applications[0].target if len(self.applications) == 1 else {}),
+            "applications": [{"id": each.id, "amount": each.amount, **each.target} for each in self.applications],
+            "external_reference": self.external_reference,
+            "channel": self.channel,
+            "method": self.method,
+            "provider_reference": self.provider_reference,
+            "metadata": self.metadata or None,
+            "paid_at": self.paid_at,
+            "created_at": self.created_at,
+        }
+
+    def searched(self) -> tuple[Any, ...]:
+        """Give all that the payment's search terms are made of, as far as it can change."""
+        return (self.status,)
+
+    def brings(self) -> Iterator[tuple[str, str]]:
+        """Yield the kind and the id of each object that a change of the payment changes too."""
+        return ((application.kind, application.object_id) for application in self.applications)
+
+    def terms(self) -> Iterator[str]:
+        """Yield every term that the payment is found by. Nearly every payment has succeeded, so that is no term."""
+        yield from (search.metadata_term(key, value) for key, value in self.metadata.items())
+        for application in self.applications:
+            yield from (search.owner_term(owner) for owner in (application.object_id, *application.owners))
+        if self.channel is not None:
+            yield search.channel_term(self.channel)
+        if self.method is not None:
+            yield search.method_term(self.method)
+        if self.status is not PaymentStatus.SUCCEEDED:
+            yield search.status_term(self.status)

@@ -1,0 +1,136 @@
+"""Payments in PostgreSQL: they go by ids, by references, and by references in a channel."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from owed.core.state import Name, is_name
+from owed.database.pool import Connection
+from owed.model.identifiers import PAYMENT
+from owed.model.payment import Application, Payment
+from owed.store.tables import METADATA, Table
+
+WANTED = """
+    -- By id; by external reference, the newest of several channels; by external reference in a channel.
+      WITH wanted AS (
+    SELECT wanted.tenant_id, payment.id
+      FROM unnest($1::int[], $2::text[]) AS wanted (tenant_id, id)
+      JOIN payment USING (tenant_id, id)
+     UNION
+    SELECT wanted.tenant_id, max(payment.id)
+      FROM unnest($3::int[], $4::text[]) AS wanted (tenant_id, external_reference)
+      JOIN payment USING (tenant_id, external_reference)
+     GROUP BY wanted.tenant_id, wanted.external_reference
+     UNION
+    SELECT wanted.tenant_id, payment.id
+      FROM unnest($5::int[], $6::text[], $7::text[]) AS wanted (tenant_id, channel, external_reference)
+      JOIN payment ON payment.tenant_id = wanted.tenant_id
+                  AND payment.external_reference = wanted.external_reference
+                  AND coalesce(payment.channel, '') = wanted.channel
+         )
+    SELECT {columns}
+      FROM payment
+      JOIN wanted USING (tenant_id, id)
+"""
+
+HELD = "{load} ORDER BY payment.tenant_id, payment.id FOR NO KEY UPDATE OF payment"
+
+APPLICATIONS = msgspec.json.Decoder(tuple[Application, ...])
+
+FIXED = {
+    "tenant_id": "int",
+    "id": "text",
+    "external_reference": "text",
+    "channel": "text",
+    "method": "text",
+    "provider_reference": "text",
+    "amount": "bigint",
+    "currency": "text",
+    "metadata": "json",
+    "paid_at": "timestamptz",
+    "created_at": "timestamptz",
+}
+
+CHANGING = {
+    "applications": "json",
+    "amount_refunded": "bigint",
+    "amount_reversed": "bigint",
+    "last_taken_back": "text",
+    "version": "bigint",
+    "updated_at": "timestamptz",
+}
+
+
+def read(row: asyncpg.Record) -> Payment:
+    """Make the payment that a row holds."""
+    members = {name: row[name] for name in (*FIXED, *CHANGING)}
+    metadata = members["metadata"]
+    members["metadata"] = METADATA.decode(metadata) if metadata else {}
+    members["applications"] = APPLICATIONS.decode(members["applications"])
+    return Payment(**members)
+
+
+def values(payment: Payment) -> tuple[Any, ...]:
+    """Give the values of a payment, in the order of the columns."""
+    return (
+        payment.tenant_id,
+        payment.id,
+        payment.external_reference,
+        payment.channel,
+        payment.method,
+        payment.provider_reference,
+        payment.amount,
+        payment.currency,
+        msgspec.json.encode(payment.metadata).decode() if payment.metadata else None,
+        payment.paid_at,
+        payment.created_at,
+        msgspec.json.encode(payment.applications).decode(),
+        payment.amount_refunded,
+        payment.amount_reversed,
+        payment.last_taken_back,
+        payment.version,
+        payment.updated_at,
+    )
+
+
+class PaymentTable(Table[Payment]):
+    """The table of payments."""
+
+    def __init__(self) -> None:
+        super().__init__(Payment.kind, PAYMENT, FIXED, CHANGING, read, values)
+        self._load = WANTED.format(columns=self.columns)
+        self._hold = HELD.format(load=self._load)
+
+    async def load(self, connection: Connection, names: Iterable[Name]) -> list[Payment]:
+        """Load payments by id, by external reference, or by external reference in a channel, held by nobody."""
+        return list(map(read, await connection.fetch(self._load, *wanted(names))))
+
+    async def hold(self, connection: Connection, names: Iterable[Name]) -> list[Payment]:
+        """Load payments as `load` does, and hold them to the end of the transaction."""
+        return list(map(read, await connection.fetch(self._hold, *wanted(names))))
+
+
+def wanted(names: Iterable[Name]) -> tuple[list[Any], ...]:
+    """Give names as the arrays that the statements take; some texts can be an id and a reference, others neither."""
+    ids, references, in_channel = [], [], []
+    for _, tenant_id, text in names:
+        channel, colon, reference = text.rpartition(":")
+        if not is_name(reference):
+            continue
+        if colon:
+            in_channel.append((tenant_id, channel, reference))
+            continue
+        references.append((tenant_id, reference))
+        if reference.startswith(PAYMENT):
+            ids.append((tenant_id, reference))
+    return (*arrays(ids, 2), *arrays(references, 2), *arrays(in_channel, 3))
+
+
+def arrays(rows: list[Any], width: int) -> list[list[Any]]:
+    """Turn rows into arrays, one for each column."""
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
+
+
+PAYMENTS = PaymentTable()
