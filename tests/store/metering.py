@@ -9,7 +9,8 @@ import asyncpg
 
 from owed.database.pool import Connection, Pool
 from owed.model.billing_object import BillingObject
-from owed.store.lists import ListQuery, Lists, Page
+from owed.store.list_queries import ListQuery
+from owed.store.lists import Lists, Page
 from owed.store.objects import OBJECTS
 
 
@@ -50,7 +51,7 @@ async def load(psql: Any, objects: Sequence[BillingObject]) -> None:
     await psql.copy_records_to_table("search_term", records=terms, columns=["tenant_id", "term", "object_id"])
 
 
-async def measured(dsn: str, query: ListQuery) -> tuple[Page, int]:
+async def measured(dsn: str, query: ListQuery) -> tuple[Page[Any], int]:
     """Read a page, and count the buffers that it took."""
     meter = Meter(dsn)
     try:

@@ -12,7 +12,8 @@ from owed.model.bill import Bill, BillStatus
 from owed.model.customer import Customer
 from owed.model.identifiers import ACCOUNT, BILL, CUSTOMER, base62, uuid7
 from owed.model.obligation import Obligation
-from owed.store.lists import MANY, Cursor, Due, ListQuery, Lists
+from owed.store.list_queries import Cursor, Due, ListQuery
+from owed.store.lists import MANY, Lists
 from tests.core.samples import NOW
 from tests.database.places import connected
 from tests.store.metering import load, measured

@@ -9,7 +9,8 @@ from owed.model import search
 from owed.model.customer import Customer
 from owed.model.identifiers import CUSTOMER, base62, uuid7
 from owed.model.obligation import Obligation
-from owed.store.lists import Cursor, ListQuery, Lists
+from owed.store.list_queries import Cursor, ListQuery
+from owed.store.lists import Lists
 from tests.core.samples import NOW
 from tests.database.places import connected
 from tests.store.metering import load, measured

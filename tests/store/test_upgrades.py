@@ -11,7 +11,8 @@ from owed.core.state import Name
 from owed.database import migrations
 from owed.model.payment_rules import DefaultRules
 from owed.model.tenant_settings import TenantSettings
-from owed.store.lists import Due, ListQuery, Lists
+from owed.store.list_queries import Due, ListQuery
+from owed.store.lists import Lists
 from owed.store.lookups import Lookups
 from tests.core.samples import RULES, create, create_account, create_bill, update, update_bill, update_settings
 from tests.database.places import connected, value

@@ -23,12 +23,15 @@ from owed.engine.store import Unavailable
 from owed.logs import configure
 from owed.model.identifiers import IdSource
 from owed.settings import Settings
+from owed.store.entries import Entries
 from owed.store.lists import Lists
 from owed.store.lookups import Lookups
 from owed.store.maintenance import maintain
+from owed.store.past import Past
 from owed.store.postgres import PostgresStore
 from owed.store.secrets import read_secret
 from owed.store.slow_lane import SlowLane
+from owed.store.trial_balance import TrialBalances
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -131,6 +134,9 @@ async def assemble(settings: Settings) -> Service:
         engine=engine,
         lookups=lookups,
         lists=Lists(lane),
+        entries=Entries(lane),
+        past=Past(lane),
+        trial_balances=TrialBalances(lane),
         access=Access(pool, dsn),
         cursors=CursorSigner(await read_secret(pool, "cursor")),
         rate_limit=RateLimit(settings.rate_limit / settings.workers),

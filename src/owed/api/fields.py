@@ -168,9 +168,14 @@ class Date:
 
 
 class Moment:
-    """A time in UTC that ends in Z, from 1970 on."""
+    """A time in UTC that ends in Z, from 1970 on.
 
-    def __init__(self, description: str, example: str) -> None:
+    Args:
+        is_bound: Whether it bounds a search: then an earlier time is as good as 1970.
+    """
+
+    def __init__(self, description: str, example: str, *, is_bound: bool = False) -> None:
+        self._is_bound = is_bound
         self.schema: Schema = {
             "type": "string", "format": "date-time", "pattern": f"^{TIMESTAMP}$", "description": description,
             "examples": [example],
@@ -181,7 +186,9 @@ class Moment:
         if type(value) is str and is_timestamp(value):
             with suppress(ValueError):  # such as the 30th of February
                 moment = datetime.fromisoformat(value)
-                return moment if moment >= EPOCH else faults.note(pointer, "This must be 1970 or later.")
+                if self._is_bound or moment >= EPOCH:
+                    return max(moment, EPOCH)
+                return faults.note(pointer, "This must be 1970 or later.")
         return faults.note(pointer, "This must be a time in UTC that ends in Z, such as 2026-01-31T09:30:00Z.")
 
 

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from msgspec import UNSET
 
 from owed.api import query
-from owed.api.fields import Choice, Date, Faults, Field, Pattern, Text
+from owed.api.fields import Choice, Date, Faults, Field, Moment, Pattern, Text
 from owed.api.forms import METADATA, currency
 from owed.core.state import NAME
 from owed.model import search
 from owed.model.bill import BillStatus
-from owed.store.lists import Due
+from owed.store.list_queries import Due, Paid
 
 METADATA_FILTER = re.compile(r"metadata\[(.*)\]", re.DOTALL).fullmatch
 
@@ -30,6 +30,12 @@ DUE: Mapping[str, Field] = {
     "due_after": Date("Due after this day.", "2026-01-31"),
     "due_before": Date("Due before this day.", "2026-03-01"),
     "overdue": Choice(("true",), "Unpaid, and due before today in your time zone.", "true"),
+}
+
+
+PAID: Mapping[str, Field] = {
+    "paid_after": Moment("Paid after this time.", "2026-01-31T00:00:00Z", is_bound=True),
+    "paid_before": Moment("Paid before this time.", "2026-03-01T00:00:00Z", is_bound=True),
 }
 
 
@@ -51,10 +57,11 @@ class Filters:
     """The filters of a list. Every list has bounds of time too, and filters on metadata.
 
     Args:
-        values: Filters on a whole value, each with what makes the search term of one.
+        values: Filters on a whole value, each with what makes the search term of one; an empty one says nothing.
         searched: What `q` looks in; None where there is no `q`.
         owners: The kinds of object that those of the list belong to.
         are_due: Whether the objects have a due date.
+        are_paid: Whether they have a time of payment.
     """
 
     def __init__(
@@ -64,6 +71,7 @@ class Filters:
         searched: str | None = None,
         owners: tuple[str, ...] = (),
         are_due: bool = False,
+        are_paid: bool = False,
     ) -> None:
         self.owners = owners
         self._terms = {name: term for name, (_, term) in values.items()}
@@ -72,6 +80,7 @@ class Filters:
             **{name: field for name, (field, _) in values.items()},
             **{name: owner(name) for name in owners},
             **(DUE if are_due else {}),
+            **(PAID if are_paid else {}),
             **({"q": words_of(searched)} if searched else {}),
         }
 
@@ -96,7 +105,8 @@ class Filters:
 
     def terms(self, given: Given, faults: Faults) -> Iterator[str]:
         """Yield the search term of each filter that has one, but for the owners."""
-        yield from (term(given.checked[name]) for name, term in self._terms.items() if name in given.checked)
+        made = (term(given.checked[name]) for name, term in self._terms.items() if name in given.checked)
+        yield from filter(None, made)
         yield from q_terms(given.checked, faults)
         yield from metadata_terms(given.metadata, faults)
         if "overdue" in given.checked:
@@ -123,6 +133,13 @@ def due(checked: dict[str, Any], today: date) -> Due | None:
     if "overdue" in checked:
         lasts.append(today.toordinal() - 1)
     return Due(max([Due().first, *firsts]), min([Due().last, *lasts]))
+
+
+def paid(checked: dict[str, Any]) -> Paid | None:
+    """Give the range of times of payment that the filters allow, None where they allow any; bounds are exclusive."""
+    if checked.keys().isdisjoint(PAID):
+        return None
+    return Paid(checked.get("paid_after", Paid().after), checked.get("paid_before", Paid().before))
 
 
 def q_terms(checked: dict[str, Any], faults: Faults) -> Iterator[str]:

@@ -9,16 +9,18 @@ import msgspec
 
 from owed.api import query
 from owed.api.fields import Faults
-from owed.api.filters import PAGING, TIMES, Filters, Given, due
+from owed.api.filters import PAGING, TIMES, Filters, Given, due, paid
 from owed.api.messages import JSON, Request, Response
 from owed.api.pagination import CursorSigner, page_headers
 from owed.api.service import Service
 from owed.core.state import Name
 from owed.model import search
-from owed.model.billing_object import BillingObject
+from owed.model.findable import Findable
 from owed.model.identifiers import EPOCH
+from owed.model.payment import PaymentStatus
 from owed.model.tenant_settings import TenantSettings
-from owed.store.lists import END, Cursor, ListQuery, Page
+from owed.store.list_queries import END, Cursor, ListQuery
+from owed.store.lists import Page
 
 DEFAULT_LIMIT = 20
 MOST = 100
@@ -94,11 +96,13 @@ class Listing:
             external_reference=given.checked.get("external_reference"),
             terms=frozenset(self.filters.terms(given, faults)),
             due=due(given.checked, today=settings.date_at(datetime.now(UTC))),
+            paid=paid(given.checked),
+            is_whole=given.checked.get("status") == PaymentStatus.SUCCEEDED,
             created_after=times.get("created_after") or EPOCH,
             created_before=times.get("created_before") or END,
         )
 
-    async def _page(self, service: Service, asked: ListQuery, given: Given) -> Page[BillingObject]:
+    async def _page(self, service: Service, asked: ListQuery, given: Given) -> Page[Findable]:
         """Read a page. Where a filter names an owner that does not exist, it is empty."""
         kinds = [kind for kind in self.filters.owners if kind in given.checked]
         names = [Name(kind, asked.tenant_id, given.checked[kind]) for kind in kinds]

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from urllib.parse import urlencode
 
-from owed.store.lists import Cursor
+from owed.store.list_queries import Cursor
 
 MAC_LENGTH = 16
 SIDES = {"n": True, "o": False}

@@ -100,10 +100,11 @@ LIST = Listing(
             "method": (METHOD, search.method_term),
             "status": (
                 Choice(tuple(PaymentStatus), "How the payment stands.", PaymentStatus.SUCCEEDED),
-                search.status_term,
+                lambda status: "" if status == PaymentStatus.SUCCEEDED else search.status_term(status),
             ),
         },
         owners=KINDS,
+        are_paid=True,
     ),
 )
 

@@ -9,8 +9,11 @@ from owed.api.rate_limit import RateLimit
 from owed.api.shared_metrics import SharedMetrics
 from owed.database.pool import Pool
 from owed.engine.engine import Engine
+from owed.store.entries import Entries
 from owed.store.lists import Lists
 from owed.store.lookups import Lookups
+from owed.store.past import Past
+from owed.store.trial_balance import TrialBalances
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -20,6 +23,9 @@ class Service(msgspec.Struct, frozen=True):
     engine: Engine
     lookups: Lookups
     lists: Lists
+    entries: Entries
+    past: Past
+    trial_balances: TrialBalances
     access: Access
     cursors: CursorSigner
     rate_limit: RateLimit

@@ -18,7 +18,8 @@ from owed.core.outcomes import Fault
 from owed.core.state import Name
 from owed.model import search
 from owed.model.billing_object import BillingObject
-from owed.store.lists import Cursor, ListQuery, Lists
+from owed.store.list_queries import Cursor, ListQuery
+from owed.store.lists import Lists
 from owed.store.lookups import Lookups
 
 Command = Callable[..., None]

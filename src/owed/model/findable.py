@@ -1,6 +1,7 @@
 """What every object has that is found in a list by search terms."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Protocol
 
 from owed.model.named import Named
@@ -8,6 +9,9 @@ from owed.model.named import Named
 
 class Findable(Named, Protocol):
     """An object that is found in lists."""
+
+    @property
+    def created_at(self) -> datetime: ...
 
     def searched(self) -> tuple[Any, ...]:
         """Give all that the object's search terms are made of, as far as it can change."""

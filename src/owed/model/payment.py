@@ -157,3 +157,5 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
             yield search.method_term(self.method)
         if self.status is not PaymentStatus.SUCCEEDED:
             yield search.status_term(self.status)
+        if self.paid_at.date() < self.created_at.date():  # others are found by their ids
+            yield from search.paid_terms_of(self.paid_at.date())

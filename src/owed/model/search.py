@@ -98,6 +98,16 @@ def blocks_between(first: int, last: int) -> Iterator[tuple[int, int]]:
     yield from ((BLOCKS[-1], block) for block in range(first // BLOCKS[-1], (last + 1) // BLOCKS[-1]))
 
 
+def paid_terms(first: int, last: int) -> list[str]:
+    """List the terms of the backdated payments that were made between two days, each payment by one term."""
+    return [f"p:{size}:{block}" for size, block in blocks_between(first, last)]
+
+
+def paid_terms_of(day: date) -> Iterator[str]:
+    """Yield the term of every block that the day of a backdated payment is in."""
+    return (f"p:{size}:{day.toordinal() // size}" for size in BLOCKS)
+
+
 def due_terms_of(status: str, due: date) -> Iterator[str]:
     """Yield the term of every block that a due date is in."""
     return (due_term(status, size, due.toordinal() // size) for size in BLOCKS)

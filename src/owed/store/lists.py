@@ -1,21 +1,14 @@
 """Lists, newest first: any page of any filter costs what its rows cost."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
 from operator import attrgetter
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-import msgspec
-
 from owed.database.pool import Connection
-from owed.model.bill import Bill, BillStatus
-from owed.model.billing_object import BillingObject
-from owed.model.identifiers import EPOCH, id_at, milliseconds
-from owed.model.search import due_terms, status_term
+from owed.model.findable import Findable
 from owed.store.failures import translated
-from owed.store.objects import OBJECTS
+from owed.store.list_queries import Cursor, ListQuery
 from owed.store.slow_lane import Connections
-from owed.store.tables import Table
 
 Item = TypeVar("Item")
 
@@ -24,6 +17,7 @@ EVERYTHING = """
     SELECT {columns}
       FROM {table}
      WHERE tenant_id = $1 AND id > $2 AND id < $3 AND created_at > $4 AND created_at < $5
+       {further}
      ORDER BY id {direction}
      LIMIT $6
 """
@@ -50,8 +44,6 @@ BY_TERMS = """
      LIMIT $6
 """
 
-DUE = "AND bill.due_date BETWEEN $9 AND $10"
-
 COUNT = """
     -- How many objects between two ids have any one of some terms, counted no further than is needed to tell few from
     -- many.
@@ -69,67 +61,6 @@ COUNT = """
 
 MANY = 5_000
 """Objects from which on it no longer matters how many have a term."""
-
-END = datetime(9999, 1, 1, tzinfo=UTC)
-
-
-class Cursor(NamedTuple):
-    """Where a page begins: next to an id, or whatever else a list is in the order of, on its newer or older side."""
-
-    newer: bool
-    id: str
-
-
-class Due(NamedTuple):
-    """A range of due dates, by the ordinals of its first and its last day."""
-
-    first: int = date.min.toordinal()
-    last: int = date.max.toordinal()
-
-    def takes(self, bill: Bill) -> bool:
-        """Tell whether a bill is due in it."""
-        return bill.due_date is not None and self.first <= bill.due_date.toordinal() <= self.last
-
-
-class ListQuery(msgspec.Struct, frozen=True):
-    """What a list is asked for. All filters hold at once; times are exclusive bounds.
-
-    Attributes:
-        due: Of bills alone.
-    """
-
-    kind: str
-    tenant_id: int
-    limit: int
-    cursor: Cursor | None = None
-    external_reference: str | None = None
-    terms: frozenset[str] = frozenset()
-    due: Due | None = None
-    created_after: datetime = EPOCH
-    created_before: datetime = END
-
-    @property
-    def statuses(self) -> list[BillStatus]:
-        """List the statuses that are asked for."""
-        return [status for status in BillStatus if status_term(status) in self.terms]
-
-    @property
-    def is_impossible(self) -> bool:
-        """Tell whether nothing can be found: there are two statuses, or no day in the range of due dates."""
-        return len(self.statuses) > 1 or bool(self.due and self.due.first > self.due.last)
-
-    @property
-    def table(self) -> Table[Any]:
-        """Give the table of what is listed."""
-        return OBJECTS[self.kind]
-
-    def between(self, side: Cursor | None = None) -> tuple[str, str]:
-        """Give the ids that bound the times of the query, and the side of a cursor."""
-        above = id_at(self.table.prefix, milliseconds(self.created_after))
-        below = id_at(self.table.prefix, milliseconds(self.created_before) + 1)
-        if side is None:
-            return above, below
-        return (max(above, side.id), below) if side.newer else (above, min(below, side.id))
 
 
 class Page(NamedTuple, Generic[Item]):
@@ -163,14 +94,15 @@ class Lists:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
 
-    async def page(self, query: ListQuery) -> Page[BillingObject]:
+    async def page(self, query: ListQuery) -> Page[Any]:
         """Read the page that a query asks for."""
         if query.is_impossible:
             return Page([])
         with translated():
             async with self._connections.connection() as connection:
-                scan = Scan(connection, query, await chosen_terms(connection, query))
-                return await read_page(scan, query.cursor, query.limit)
+                scans = [Scan(connection, part, await chosen_terms(connection, part)) for part in query.parts()]
+                way = scans[0] if len(scans) == 1 else Merged(scans)
+                return await read_page(way, query.cursor, query.limit)
 
 
 class Scan(NamedTuple):
@@ -180,29 +112,32 @@ class Scan(NamedTuple):
     query: ListQuery
     terms: Terms | None
 
-    async def rows(self, side: Cursor | None, most: int) -> list[BillingObject]:
+    async def rows(self, side: Cursor | None, most: int) -> list[Findable]:
         """Read up to `most` objects on one side of an id, the nearest first; without one, the newest."""
         query = self.query
         if query.external_reference is not None:
-            return await self._named(query.external_reference, side)
+            return nearest(await self._named(query.external_reference, side), side, most)
         bounds = (*query.between(side), query.created_after, query.created_before)
-        rows = await self.connection.fetch(self._sql(side), query.tenant_id, *bounds, most, *self._filters())
+        values = [query.tenant_id, *bounds, most, *(self.terms or ())]
+        rows = await self.connection.fetch(self._sql(side, values), *values)
         return [query.table.from_row(row) for row in rows]
 
-    def _sql(self, side: Cursor | None) -> str:
+    def _sql(self, side: Cursor | None, values: list[Any]) -> str:
+        """Give the statement; the values of the query's conditions join those that it has."""
+        further = ""
+        for condition in self.query.conditions():
+            places = [f"${len(values) + number}" for number, _ in enumerate(condition.values, 1)]
+            values += condition.values
+            further += f" AND {condition.sql.format(*places)}"
         return (BY_TERMS if self.terms else EVERYTHING).format(
             table=self.query.kind,
             columns=self.query.table.columns,
             direction="ASC" if side and side.newer else "DESC",
-            further=DUE if self.query.due else "",
+            further=further,
         )
 
-    def _filters(self) -> Iterable[Any]:
-        dates = map(date.fromordinal, self.query.due or ())
-        return (*self.terms, *dates) if self.terms else ()
-
-    async def _named(self, reference: str, side: Cursor | None) -> list[BillingObject]:
-        """Read the one object that a reference can name, if everything else holds for it too."""
+    async def _named(self, reference: str, side: Cursor | None) -> list[Findable]:
+        """Read what a reference can name, if everything else holds for it too."""
         query = self.query
         rows = await self.connection.fetch(query.table.load_by_reference, [query.tenant_id], [reference])
         above, below = query.between(side)
@@ -212,20 +147,36 @@ class Scan(NamedTuple):
             if above < item.id < below
             and query.created_after < item.created_at < query.created_before
             and query.terms.issubset(item.terms())
-            and (query.due is None or query.due.takes(item))
+            and all(condition.takes(item) for condition in query.conditions())
         ]
 
 
+class Merged(NamedTuple):
+    """Several ways through the objects of one list; some may be found on more than one."""
+
+    scans: list[Scan]
+
+    async def rows(self, side: Cursor | None, most: int) -> list[Findable]:
+        """Read up to `most` objects on one side of an id, the nearest first; without one, the newest."""
+        found = [item for scan in self.scans for item in await scan.rows(side, most)]
+        return nearest(found, side, most)
+
+
+def nearest(items: Iterable[Findable], side: Cursor | None, most: int) -> list[Findable]:
+    """Give the nearest of some objects, each once."""
+    by_id = {item.id: item for item in items}
+    return [by_id[each] for each in sorted(by_id, reverse=not (side and side.newer))[:most]]
+
+
 async def chosen_terms(connection: Connection, query: ListQuery) -> Terms | None:
-    """Choose what of a query to walk: those that are due in its range, or those with its rarest term.
+    """Choose what of a query to walk: those with one of the days in its range, or those with its rarest term.
 
     None where the query has neither.
     """
     ways = [Terms([term], sorted(query.terms - {term})) for term in sorted(query.terms)]
-    if query.due:
-        of_status = {status_term(status) for status in query.statuses}
-        due = Terms(due_terms(query.statuses or BillStatus, *query.due), sorted(query.terms - of_status))
-        ways = [*ways, due] if due.also else [due]  # alone it finds just what is asked for
+    if by_days := query.by_days():
+        days = Terms(by_days[0], sorted(by_days[1]))
+        ways = [*ways, days] if days.also else [days]  # alone it finds just what is asked for
     if len(ways) < 2:
         return ways[0] if ways else None
     chosen, least = ways[-1], MANY
