@@ -85,6 +85,9 @@ LEFT = {
 }
 """What the settings of a tenant may have been, and what they mean."""
 
+NEWER = ("payment_id", "taken_back_id")
+"""Columns of transfers that the first program did not know, and that this one leaves empty where it did the same."""
+
 
 async def test_what_the_first_schema_held_stands_and_goes_on_in_the_next(old_dsn: str) -> None:
     async with worker(old_dsn) as desk, session(old_dsn) as psql, pooled(old_dsn) as pool:
@@ -92,9 +95,11 @@ async def test_what_the_first_schema_held_stands_and_goes_on_in_the_next(old_dsn
         for tenant, (settings, _) in LEFT.items():
             insert = "INSERT INTO tenant (merchant_id, mode, settings) VALUES ($1, 'test', $2) RETURNING id"
             assert await psql.fetchval(insert, str(tenant), settings) == tenant
+        await psql.execute(f"ALTER TABLE transfer {', '.join(f'ADD {column} text' for column in NEWER)}")
         await desk.say(create("a", tenant=1, currency="ZAR", balance=5), create("b", tenant=1, name="Bea"))
         await desk.say(update("a", tenant=1, balance=7))
         customers, transfers = await read_objects(psql, "customer", 1), await read_transfers(psql, 1)
+        await psql.execute(f"ALTER TABLE transfer {', '.join(f'DROP {column}' for column in NEWER)}")
 
         assert await migrations.migrate(psql) == [f"{each.version:04}_{each.name}" for each in migrations.known()[1:]]
         lookups, lists = Lookups(pool), Lists(pool)

@@ -62,7 +62,7 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
         found = self._found(state)
         if refusal := self._unusable(found, journal.stamp.now) or self._taken(state):
             return refusal
-        verdicts = self.verdicts(state)
+        verdicts = self._verdicts(found)
         if all(verdict.explanation.allowed for verdict in verdicts):
             return Done(self._made(verdicts, journal), created=True)
         if self._name is not None and not state.knows_claims:
@@ -75,9 +75,10 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
         Args:
             journal: What the payment would write; nobody may apply it.
         """
-        if refusal := self._unusable(self._found(state), journal.stamp.now):
+        found = self._found(state)
+        if refusal := self._unusable(found, journal.stamp.now):
             return refusal
-        verdicts = self.verdicts(state)
+        verdicts = self._verdicts(found)
         is_allowed = all(verdict.explanation.allowed for verdict in verdicts)
         if is_allowed:
             self._made(verdicts, journal)
@@ -85,21 +86,21 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
         items = [after.get(verdict.item.id, verdict.item) for verdict in verdicts]
         return {"allowed": is_allowed, **explained(verdicts), "after": [item.shown() for item in items]}
 
-    def verdicts(self, state: State) -> list[Verdict]:
-        """Ask the payment rules of everything that is to be paid, all of which exists."""
-        currency = certain(self.currency)
-        return [
-            Verdict(target, item, explain(payable(item), target.amount, currency))
-            for target, item in zip(self.targets, self._found(state), strict=True)
-            if item is not None
-        ]
-
     @property
     def _name(self) -> str | None:
         return None if self.external_reference is None else name_in_channel(self.external_reference, self.channel)
 
     def _found(self, state: State) -> list[BillingObject | None]:
         return [state.shelves[target.kind].find(self.tenant_id, target.name) for target in self.targets]
+
+    def _verdicts(self, found: list[BillingObject | None]) -> list[Verdict]:
+        """Ask the payment rules of everything that is to be paid, all of which has been found."""
+        currency = certain(self.currency)
+        return [
+            Verdict(target, item, explain(payable(item), target.amount, currency))
+            for target, item in zip(self.targets, found, strict=True)
+            if item is not None
+        ]
 
     def _unusable(self, found: list[BillingObject | None], now: datetime) -> Refused | None:
         """Refuse a request that is not valid, or that names an object that does not exist."""

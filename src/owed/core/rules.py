@@ -3,6 +3,7 @@
 One pure function decides it for every caller, and explains it.
 """
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -86,43 +87,37 @@ def payable(item: BillingObject) -> Payable:
 
 def explain(payable: Payable, amount: int, currency: str) -> Explanation:
     """Decide whether an obligation takes a payment of `amount` minor units, at least 1, and say what would pass."""
-    refusing = list(forbidding(payable, currency))
+    refusing = (*forbidding(payable, currency), *limiting(payable, amount))
     rules = payable.rules
-    if rules is None:
-        return Explanation(tuple(refusing))
-    refusing += limiting(payable, rules, amount)
-    if payable.is_voided or payable.currency != currency:
-        return Explanation(tuple(refusing))
+    if rules is None or payable.is_voided or payable.currency != currency:
+        return Explanation(refusing)
     passing = passing_range(payable, rules)
-    return Explanation(tuple(refusing), passing, settling(payable, rules, passing))
+    return Explanation(refusing, passing, settling(payable, rules, passing))
 
 
-def forbidding(payable: Payable, currency: str) -> list[Rule]:
-    """List the rules that refuse whatever the amount is."""
-    return [
-        rule
-        for rule, holds in (
-            (Rule.NOT_PAYABLE, payable.rules is not None),
-            (Rule.VOIDED, not payable.is_voided),
-            (Rule.CURRENCY, payable.currency == currency),
-        )
-        if not holds
-    ]
+def forbidding(payable: Payable, currency: str) -> Iterator[Rule]:
+    """Yield the rules that refuse whatever the amount is."""
+    if payable.rules is None:
+        yield Rule.NOT_PAYABLE
+    if payable.is_voided:
+        yield Rule.VOIDED
+    if payable.currency != currency:
+        yield Rule.CURRENCY
 
 
-def limiting(payable: Payable, rules: PaymentRules, amount: int) -> list[Rule]:
-    """List the rules that refuse the amount. The last cents of a debt can always be paid."""
-    owed, is_tracked = payable.owed, payable.is_tracked
-    return [
-        rule
-        for rule, holds in (
-            (Rule.MIN_AMOUNT, amount >= rules.min_amount or amount == owed),
-            (Rule.MAX_AMOUNT, amount <= most(payable, rules)),
-            (Rule.OVERPAYMENT_ALLOWED, amount <= owed or rules.overpayment_allowed or not is_tracked),
-            (Rule.UNDERPAYMENT_ALLOWED, amount >= owed or rules.underpayment_allowed or not is_tracked),
-        )
-        if not holds
-    ]
+def limiting(payable: Payable, amount: int) -> Iterator[Rule]:
+    """Yield the rules that refuse the amount. The last cents of a debt can always be paid."""
+    rules, owed = payable.rules, payable.owed
+    if rules is None:
+        return
+    if amount < rules.min_amount and amount != owed:
+        yield Rule.MIN_AMOUNT
+    if amount > most(payable, rules):
+        yield Rule.MAX_AMOUNT
+    if payable.is_tracked and amount > owed and not rules.overpayment_allowed:
+        yield Rule.OVERPAYMENT_ALLOWED
+    if payable.is_tracked and amount < owed and not rules.underpayment_allowed:
+        yield Rule.UNDERPAYMENT_ALLOWED
 
 
 def passing_range(payable: Payable, rules: PaymentRules) -> Range | None:
