@@ -101,9 +101,10 @@ class Items:
         }  # fmt: skip
 
     def check(self, value: Any, pointer: str, faults: Faults) -> Any:
-        """Give the members of each item, as far as they are right."""
+        """Give the members of each item, as far as they are right, if all are objects."""
         if type(value) is not list:
             return faults.note(pointer, f"This must be a list, not {json_type(value)}.")
         if not 1 <= len(value) <= self._most:
             return faults.note(pointer, f"This must have 1 to {self._most} items, not {len(value)}.")
-        return [self._item.check_members(item, f"{pointer}/{place}", faults) for place, item in enumerate(value)]
+        members = [self._item.check_members(item, f"{pointer}/{place}", faults) for place, item in enumerate(value)]
+        return members if all(type(item) is dict for item in value) else UNSET

@@ -26,7 +26,7 @@ from owed.core.state import NAME, Name, State
 from owed.core.taking_back import no_payment
 from owed.core.verdicts import Target
 from owed.model import search
-from owed.model.identifiers import LENGTH, PAYMENT
+from owed.model.identifiers import PAYMENT
 from owed.model.payment import MAX_PAYMENT, Payment, PaymentStatus, name_in_channel
 
 MOST_APPLICATIONS = 100
@@ -61,6 +61,9 @@ def reference(whose: str, example: str) -> Pattern:
 CHANNEL = word("The channel that it came through. References are unique in their channel.", "bank_transfer")
 METHOD = word("How the payer paid.", "eft")
 
+CHANNEL_ALONE = ("channel",)
+"""The parameters of a route that names a payment."""
+
 APPLICATION = Object(
     {**TARGETS, "amount": Integer(1, MAX_PAYMENT, "What of the payment goes there, in minor units.", 1000)},
     dict,
@@ -80,7 +83,13 @@ PAYMENT_FORM = Object(
             MOST_APPLICATIONS,
             "All that is paid, where it is more than one thing. The amounts add up to `amount`; all pass or none.",
         ),
-        "external_reference": reference("the payment, unique in its channel", "PAY1234567890"),
+        "external_reference": Pattern(
+            "(?!check$)[a-zA-Z0-9_-]+",
+            255,
+            "1 to 255 characters of A-Z, a-z, 0-9, _ and -, and must not be check, which is a route",
+            "Your own reference of the payment, unique in its channel. It never changes.",
+            "PAY1234567890",
+        ),
         "channel": CHANNEL,
         "method": METHOD,
         "provider_reference": Text(255, "What the provider of the payment calls it.", "8812-4471"),
@@ -134,34 +143,48 @@ async def check_payment(service: Service, request: Request) -> Response:
 async def retrieve_payment(service: Service, request: Request) -> Response:
     """GET /billing/payments/{payment}: retrieve a payment by id or external reference."""
     faults = Faults()
-    name = payment_name(request, faults)
+    query.note_unknown(request, faults, CHANNEL_ALONE)
+    channel = channel_of(request, faults)
     query.refuse_faulty(faults)
-    return shown(request, await find_payment(service, request, name))
+    return shown(request, await find_payment(service, request, channel))
 
 
-async def find_payment(service: Service, request: Request, name: str) -> Payment:
-    """Find a payment by id or external reference.
+def channel_of(request: Request, faults: Faults) -> str | None:
+    """Give the channel in which the reference of a path is looked for, None where any will do.
+
+    An empty one is that of the payments without a channel.
+    """
+    channel = dict(query.parameters(request, Faults())).get(
+        "channel"
+    )  # whoever reads all of the query notes its faults
+    if channel and CHANNEL.check(channel, query.place("channel"), faults) is UNSET:
+        return None
+    return channel
+
+
+async def find_payment(service: Service, request: Request, channel: str | None = None) -> Payment:
+    """Find the payment of a path by id or external reference.
 
     Raises:
         Refusal: There is none.
     """
+    name = await payment_name(service, request, channel)
     found: Payment | None = await service.lookups.find(Name(Payment.kind, request.key.tenant_id, name))
     if found is None:
         raise Refusal(no_payment(request.arguments[0]))
     return found
 
 
-def payment_name(request: Request, faults: Faults) -> str:
-    """Give what a path calls a payment: an id, or a reference, which `?channel=` looks for in one channel alone.
-
-    An empty channel is that of the payments without one.
-    """
+async def payment_name(service: Service, request: Request, channel: str | None) -> str:
+    """Give what a path calls a payment: an id, or a reference, in one channel where one is given. An id goes first."""
     name = request.arguments[0]
-    channel = query.note_unknown(request, faults, ("channel",)).get("channel")
-    if channel:
-        CHANNEL.check(channel, query.place("channel"), faults)
-    is_id = name.startswith(PAYMENT) and len(name) == len(PAYMENT) + LENGTH
-    return name if channel is None or is_id else name_in_channel(name, channel)
+    if channel is None:
+        return name
+    if name.startswith(PAYMENT):
+        found = await service.lookups.find(Name(Payment.kind, request.key.tenant_id, name))
+        if found is not None and found.id == name:
+            return name
+    return name_in_channel(name, channel)
 
 
 def payment_of(request: Request, form: Form) -> Pay:
@@ -196,16 +219,14 @@ def form_faults(given: dict[str, Any]) -> Iterator[Fault]:
         yield Fault("", "A payment goes somewhere: give `bill`, `account`, `customer` or `applications`.")
     for name in ways[1:]:
         yield Fault(f"/{name}", f"Leave this out, as `{ways[0]}` is given: a payment goes one way.")
-    applications = given.get("applications", UNSET)
-    if applications is not UNSET:
-        yield from application_faults(applications, given.get("amount", UNSET))
+    if given.get("applications", UNSET) is not UNSET:
+        yield from application_faults(given["applications"], given.get("amount", UNSET))
 
 
 def application_faults(applications: list[dict[str, Any]], amount: Any) -> Iterator[Fault]:
     """Yield what is wrong with applications beside each other, and beside the amount of all."""
     for place, application in enumerate(applications):
-        named = [kind for kind in KINDS if kind in application]
-        if len(named) != 1 and "amount" in application:
+        if sum(kind in application for kind in KINDS) != 1:
             yield Fault(f"/applications/{place}", "Give one of `bill`, `account` and `customer`, and `amount`.")
     amounts = [application.get("amount", UNSET) for application in applications]
     if amount is not UNSET and UNSET not in amounts and sum(amounts) != amount:

@@ -13,7 +13,15 @@ from owed.api.filters import Filters
 from owed.api.forms import METADATA, ours
 from owed.api.lists import Listing
 from owed.api.messages import Request, Response
-from owed.api.payments import MOST_APPLICATIONS, find_payment, payment_name, reference
+from owed.api.payments import (
+    CHANNEL,
+    CHANNEL_ALONE,
+    MOST_APPLICATIONS,
+    channel_of,
+    find_payment,
+    payment_name,
+    reference,
+)
 from owed.api.problems import Refusal
 from owed.api.resource import shown
 from owed.api.service import Service
@@ -67,19 +75,21 @@ class TakingBack:
             required=required,
         )
         self.may_be_empty = not required
-        self.list = Listing(self.kind, Filters({}))
+        self.list = Listing(self.kind, Filters({"channel": (CHANNEL, lambda _: "")}))  # of the payment
         self._command = command
 
     async def create(self, service: Service, request: Request) -> Response:
         """POST: take a payment back, or a part of it."""
-        form = read_form(request, may_be_empty=self.may_be_empty, parameters=("channel",))
-        command = self._command_of(request, form)
+        form = read_form(request, may_be_empty=self.may_be_empty, parameters=CHANNEL_ALONE)
+        name = await payment_name(service, request, channel_of(request, form.faults))
+        command = self._command_of(request, form, name)
         return await carry_out(service, request, form, command, moves_money=True, size=SIZE)
 
     async def retrieve(self, service: Service, request: Request) -> Response:
         """GET: retrieve what took a payment back, by id or external reference."""
         faults = Faults()
-        payment = await find_payment(service, request, payment_name(request, faults))
+        query.note_unknown(request, faults, CHANNEL_ALONE)
+        payment = await find_payment(service, request, channel_of(request, faults))
         name = request.arguments[1]
         found: TakenBack | None = await service.lookups.find(Name(self.kind, request.key.tenant_id, name))
         if found is None or found.payment_id != payment.id:
@@ -89,11 +99,10 @@ class TakingBack:
 
     async def list_all(self, service: Service, request: Request) -> Response:
         """GET: list what took a payment back, newest first."""
-        payment = await find_payment(service, request, request.arguments[0])
+        payment = await find_payment(service, request, channel_of(request, Faults()))  # its filters note the faults
         return await self.list.respond(service, request, search.owner_term(payment.id))
 
-    def _command_of(self, request: Request, form: Form) -> TakeBack:
-        name = payment_name(request, Faults())  # its faults are noted already
+    def _command_of(self, request: Request, form: Form, payment: str) -> TakeBack:
         if_match = conditions.if_match(request.header(b"if-match"), form.faults)
         given = {} if form.value is UNSET else self.form.check_members(form.value, "", form.faults)
         wanted = given.pop("applications", UNSET)
@@ -105,7 +114,7 @@ class TakingBack:
         return self._command(
             tenant_id=request.key.tenant_id,
             actor=form.actor,
-            payment=name,
+            payment=payment,
             if_match=if_match,
             wanted=UNSET if wanted is UNSET else tuple(claims_of(wanted)),
             faults=tuple(form.faults.found),
