@@ -5,7 +5,7 @@ A check gives the value as it is used, or notes every fault and gives UNSET.
 
 import re
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
@@ -18,6 +18,7 @@ Schema = dict[str, Any]
 
 TIMESTAMP = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z"
 is_timestamp = re.compile(TIMESTAMP, re.ASCII).fullmatch
+BEFORE_ALL = EPOCH - timedelta(microseconds=1)
 is_date = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII).fullmatch
 
 MOST_FAULTS = 1_000
@@ -171,7 +172,7 @@ class Moment:
     """A time in UTC that ends in Z, from 1970 on.
 
     Args:
-        is_bound: Whether it bounds a search: then an earlier time is as good as 1970.
+        is_bound: Whether it bounds a search: then an earlier time is as good as the end of 1969.
     """
 
     def __init__(self, description: str, example: str, *, is_bound: bool = False) -> None:
@@ -187,7 +188,7 @@ class Moment:
             with suppress(ValueError):  # such as the 30th of February
                 moment = datetime.fromisoformat(value)
                 if self._is_bound or moment >= EPOCH:
-                    return max(moment, EPOCH)
+                    return max(moment, BEFORE_ALL)
                 return faults.note(pointer, "This must be 1970 or later.")
         return faults.note(pointer, "This must be a time in UTC that ends in Z, such as 2026-01-31T09:30:00Z.")
 
