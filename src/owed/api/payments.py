@@ -22,7 +22,7 @@ from owed.api.service import Service
 from owed.core.journal import Journal
 from owed.core.outcomes import Fault, Refused
 from owed.core.payments import Pay
-from owed.core.state import NAME, Name, State
+from owed.core.state import NAME, Name, State, is_name
 from owed.core.taking_back import no_payment
 from owed.core.verdicts import Target
 from owed.model import search
@@ -171,13 +171,15 @@ async def find_payment(service: Service, request: Request, channel: str | None =
     name = await payment_name(service, request, channel)
     found: Payment | None = await service.lookups.find(Name(Payment.kind, request.key.tenant_id, name))
     if found is None:
-        raise Refusal(no_payment(request.arguments[0]))
+        raise Refusal(no_payment(name))
     return found
 
 
 async def payment_name(service: Service, request: Request, channel: str | None) -> str:
     """Give what a path calls a payment: an id, or a reference, in one channel where one is given. An id goes first."""
     name = request.arguments[0]
+    if not is_name(name):
+        return ""  # nothing is called so
     if channel is None:
         return name
     if name.startswith(PAYMENT):

@@ -248,6 +248,8 @@ def lessened(payment: Payment, taken_back: TakenBack) -> Payment:
 
 
 def no_payment(name: str) -> Refused:
-    """Refuse for want of the payment that a path names."""
-    detail = f"There is no payment with the id or external reference {name!r} for this key."
+    """Refuse for want of the payment that a path names, in a channel or without one."""
+    channel, colon, reference = name.rpartition(":")
+    where = f" in the channel {channel!r}" if colon else ""
+    detail = f"There is no payment with the id or external reference {reference!r}{where} for this key."
     return Refused(Code.PAYMENT_NOT_FOUND, detail)

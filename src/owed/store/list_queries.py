@@ -137,7 +137,7 @@ class ListQuery(msgspec.Struct, frozen=True):
         if self.paid is None:
             return (self,)
         first = datetime.combine(self.paid.after, time.min, UTC)
-        end = END if self.paid.before >= END else datetime.combine(self.paid.before, time.max, UTC)
+        end = datetime.combine(min(self.paid.before, END), time.min, UTC) + timedelta(days=1)
         after = max(self.created_after, first - timedelta(microseconds=1))
         late = msgspec.structs.replace(self, is_backdated=True, created_after=after)
         before = min(self.created_before, end)
