@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from owed.api.demo import CUSTOMERS, JOHN_DOE, PAID, create_demo
+from owed.api.demo import CUSTOMERS, JOHN_DOE, create_demo
 from owed.database import migrations
 from owed.database.pool import Connection, connect
 from owed.store.merchants import list_merchants
@@ -66,20 +66,53 @@ def test_a_newcomer_has_bills_of_every_kind_to_look_at(service: Service) -> None
     assert references("customer=UCR1234567890") == ["UBR1234567890", "UBR1234567889", "UBR1234567888"]
 
 
+def test_a_newcomer_has_payments_of_several_channels_to_look_at(service: Service) -> None:
+    client = service.client(printed(service)[0])
+    payments = {each["external_reference"]: each for each in client.get("/billing/payments").json()["data"]}
+
+    assert {name: (payment["channel"], payment["status"]) for name, payment in payments.items()} == {
+        "PAY-1005": ("mobile_money", "succeeded"),
+        "PAY-1004": ("online", "succeeded"),
+        "PAY-1003": ("retail", "partially_refunded"),
+        "PAY-1002": ("debit_order", "reversed"),
+        "PAY-1001": ("bank_transfer", "succeeded"),
+    }
+    assert len(payments["PAY-1001"]["applications"]) == 2
+    assert client.get("/billing/accounts/UAR1234567887").json()["balance"] == -50_000
+    assert client.get("/billing/payments/PAY-1003/refunds/REF-1001").json()["amount"] == 2500
+    assert client.get("/billing/payments/PAY-1002/reversals/REV-1001").json()["reason"] == "dishonoured"
+
+
+def test_the_books_of_the_demo_balance(service: Service) -> None:
+    client = service.client(printed(service)[0])
+    lines = client.get("/billing/ledger/trial-balance").json()["data"]
+    kinds = ("customers", "accounts", "bills")
+    objects = [each for kind in kinds for each in client.get(f"/billing/{kind}?currency=ZAR").json()["data"]]
+    owed = sum(each.get("balance", 0) for each in objects if "status" not in each)
+    owed += sum(each["amount_remaining"] for each in objects if each.get("status") == "unpaid")
+
+    assert sum(line["total"] for line in lines if line["currency"] == "ZAR") == 0
+    assert [each["total"] for each in lines if (each["account"], each["currency"]) == ("receivable", "ZAR")] == [owed]
+
+
 def test_what_the_demo_owes_is_in_the_ledger_and_told_in_events(fresh_database: str) -> None:
     async def check(connection: Connection) -> None:
         await create_demo(connection, "Demo")
         causes = Counter(row["cause"] for row in await connection.fetch("SELECT cause FROM transfer"))
         events = Counter(row["type"] for row in await connection.fetch("SELECT type FROM event"))
 
-        assert causes == {"opening": 5, "bill_raised": 10, "correction": len(PAID), "void": 1}
+        assert causes == {
+            "opening": 6, "bill_raised": 10, "correction": 1, "payment": 6, "refund": 1, "reversal": 1, "void": 1,
+        }  # fmt: skip
         assert events == {
             "customer.created": len(CUSTOMERS),
-            "account.created": 3,
+            "account.created": 4,
             "bill.created": 10,
-            "bill.updated": len(PAID),
-            "bill.paid": 3,
+            "bill.updated": 1,
+            "bill.paid": 4,
             "bill.voided": 1,
+            "obligation.amount_applied": 6,
+            "obligation.amount_reversed": 2,
         }
 
     asyncio.run(_on(fresh_database, check))

@@ -4,27 +4,29 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import jsonschema_rs
+import msgspec
 import pytest
 import schemathesis
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from owed.api import accounts, bills, customers, settings
+from owed.api import accounts, bills, customers, entries, payments, settings
+from owed.api.composites import NOTHING, Object
 from owed.api.demo import JOHN_DOE
 from owed.api.docs.examples import REFUSALS, example
-from owed.api.docs.nouns import NOUNS, Noun
+from owed.api.docs.nouns import NOUNS
 from owed.api.docs.operations import OPERATIONS, TAGS
-from owed.api.fields import NOTHING, Anything, Faults, Field, Object
+from owed.api.fields import Anything, Faults, Field
+from owed.api.lists import Listing
 from owed.api.openapi import document
 from owed.api.problems import CATALOGUE, Refusal
 from owed.api.rate_limit import RateLimit
 from owed.api.routes import PAGES, ROUTES
+from owed.api.taken_back import REFUNDS, REVERSALS
 from owed.core.outcomes import Code
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-
-EVERY_NOUN = pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.kind)
 
 
 def schema_of(name: str) -> dict[str, Any]:
@@ -52,22 +54,71 @@ def test_only_what_needs_no_key_says_so(operation: tuple[str, str]) -> None:
     assert operation[0] in {route.path for route in PAGES}
 
 
-@EVERY_NOUN
-def test_every_query_parameter_of_a_list_is_described(noun: Noun) -> None:
-    shared = document()["components"]["parameters"]
-    parameters = [shared[name] for name in OPERATIONS[f"/billing/{noun.kind}s", "GET"].parameters]
-    names = [each["name"] for each in parameters if each["in"] == "query"]
+LISTS: dict[str, Listing] = {
+    **{f"/billing/{noun.kind}s": noun.listing for noun in NOUNS},
+    "/billing/payments": payments.LIST,
+    "/billing/payments/{payment}/refunds": REFUNDS.list,
+    "/billing/payments/{payment}/reversals": REVERSALS.list,
+}
+EVERY_LIST = pytest.mark.parametrize("path", LISTS)
 
-    assert sorted(names) == sorted(name.removesuffix("[key]") for name in noun.listing.filters.names)
+
+def parameters_of(path: str) -> list[dict[str, Any]]:
+    """Give the query parameters that a list is described with."""
+    shared = document()["components"]["parameters"]
+    parameters = [shared[name] for name in OPERATIONS[path, "GET"].parameters]
+    return [each for each in parameters if each["in"] == "query"]
+
+
+@EVERY_LIST
+def test_every_query_parameter_of_a_list_is_described(path: str) -> None:
+    names = {each["name"] for each in parameters_of(path)}
+    picking = {"channel"} if "{payment}" in path else set()
+
+    assert names == {name.removesuffix("[key]") for name in LISTS[path].filters.names} | picking
+
+
+@pytest.mark.parametrize("kind", ["customer", "account", "bill"])
+def test_every_query_parameter_of_entries_is_described(kind: str) -> None:
+    assert {each["name"] for each in parameters_of(f"/billing/{kind}s/{{{kind}}}/entries")} == {*entries.PARAMETERS}
+
+
+def test_an_idempotency_key_is_required_where_money_moves_and_nowhere_else() -> None:
+    required = {path for (path, _), operation in OPERATIONS.items() if "RequiredIdempotencyKey" in operation.parameters}
+
+    assert required == {
+        "/billing/payments",
+        "/billing/payments/{payment}/refunds",
+        "/billing/payments/{payment}/reversals",
+    }
 
 
 def test_a_new_object_leads_to_all_that_can_be_done_with_it() -> None:
-    creating = {kind: document()["paths"][f"/billing/{kind}s"]["post"] for kind in ("customer", "account", "bill")}
+    posts = [path["post"] for path in document()["paths"].values() if "post" in path]
+    creating = [operation for operation in posts if "201" in operation["responses"]]
+    links = {operation["operationId"]: set(operation["responses"]["201"]["links"]) for operation in creating}
 
-    assert {kind: set(operation["responses"]["201"]["links"]) for kind, operation in creating.items()} == {
-        "customer": {"retrieveCustomer", "updateCustomer", "listAccounts", "listBills"},
-        "account": {"retrieveAccount", "updateAccount", "listBills"},
-        "bill": {"retrieveBill", "updateBill", "voidBill"},
+    assert links == {
+        "createCustomer": {
+            "retrieveCustomer", "updateCustomer", "listAccounts", "listBills", "listPayments", "listCustomerEntries",
+        },
+        "createAccount": {"retrieveAccount", "updateAccount", "listBills", "listPayments", "listAccountEntries"},
+        "createBill": {"retrieveBill", "updateBill", "voidBill", "listPayments", "listBillEntries"},
+        "createPayment": {
+            "retrievePayment", "listRefunds", "createRefund", "retrieveRefund", "listReversals", "createReversal",
+            "retrieveReversal",
+        },
+        "createRefund": {"retrieveRefund"},
+        "createReversal": {"retrieveReversal"},
+    }  # fmt: skip
+
+
+def test_what_takes_a_payment_back_leads_to_itself_under_its_payment() -> None:
+    refunding = document()["paths"]["/billing/payments/{payment}/refunds"]["post"]["responses"]["201"]
+
+    assert refunding["links"]["retrieveRefund"]["parameters"] == {
+        "payment": "$response.body#/payment_id",
+        "refund": "$response.body#/id",
     }
 
 
@@ -82,7 +133,19 @@ def test_every_problem_that_there_can_be_has_an_example() -> None:
     named = {code for operation in OPERATIONS.values() for code in operation.problems}
 
     assert named | {Code.METHOD_NOT_ALLOWED} == REFUSALS.keys()
-    assert CATALOGUE.keys() - REFUSALS.keys() == {Code.PAYMENT_NOT_FOUND, Code.PAYMENT_REFUSED}
+    assert CATALOGUE.keys() == REFUSALS.keys()
+
+
+def test_a_payment_that_is_refused_says_what_would_pass() -> None:
+    body = example(Code.PAYMENT_REFUSED)
+    described = document()["components"]["schemas"]["Problem"]["properties"]
+
+    assert {name: body[name] for name in ("rule", "rules", "would_pass")} == {
+        "rule": "overpayment_allowed",
+        "rules": ["overpayment_allowed"],
+        "would_pass": {"min": 1, "max": 10_950},
+    }
+    assert {*described} - {*body} == {"settles", "applications", "payment_id", "refund_id", "reversal_id"}
 
 
 def test_the_example_of_a_used_up_rate_is_what_the_limit_says() -> None:
@@ -106,7 +169,8 @@ FIELDS = {
     (place, name): field
     for place, form in (
         ("customer", customers.CREATE), ("account", accounts.CREATE), ("bill", bills.CREATE), ("update", bills.UPDATE),
-        ("settings", settings.UPDATE),
+        ("settings", settings.UPDATE), ("payment", payments.PAYMENT_FORM), ("refund", REFUNDS.form),
+        ("reversal", REVERSALS.form),
     )
     for name, field in form.members.items()
 }  # fmt: skip
@@ -114,17 +178,16 @@ FIELDS = {
 
 @pytest.mark.parametrize("field", [field for field in FIELDS.values() if "examples" in field.schema])
 def test_the_example_of_a_member_is_taken(field: Field) -> None:
-    assert all(field.check(each, "", Faults()) is not UNSET for each in field.schema["examples"])
+    shown = msgspec.to_builtins(field.schema["examples"])
+
+    assert all(field.check(each, "", Faults()) is not UNSET for each in shown)
 
 
-@EVERY_NOUN
-def test_the_example_of_a_filter_is_taken(noun: Noun) -> None:
-    parameters = [
-        document()["components"]["parameters"][name] for name in OPERATIONS[f"/billing/{noun.kind}s", "GET"].parameters
-    ]
-    given = [(each["name"], str(each["example"])) for each in parameters if each["in"] == "query" and "example" in each]
+@EVERY_LIST
+def test_the_example_of_a_filter_is_taken(path: str) -> None:
+    given = [(each["name"], str(each["example"])) for each in parameters_of(path) if "example" in each]
     faults = Faults()
-    noun.listing.filters.read([pair for pair in given if pair[0] != "metadata"], faults)
+    LISTS[path].filters.read([pair for pair in given if pair[0] != "metadata"], faults)
 
     assert faults.found == []
 
@@ -139,6 +202,7 @@ class Taken(NamedTuple):
 
 
 A_BILL = {"external_reference": "ref", "customer": "ref", "currency": "ZAR", "amount_due": 1}
+A_PAYMENT = {"bill": "ref", "amount": 1, "currency": "ZAR"}
 REQUESTS = [
     Taken("NewCustomer", customers.CREATE, {"external_reference": "ref"}),
     Taken("NewAccount", accounts.CREATE, {"external_reference": "ref", "customer": "ref"}),
@@ -150,6 +214,10 @@ REQUESTS = [
     Taken("BillChanges", bills.UPDATE, {}),
     Taken("BillMergePatch", bills.UPDATE, {}, bills.BILLS.clearable),
     Taken("BillVoiding", bills.VOID, {}),
+    Taken("NewPayment", payments.PAYMENT_FORM, A_PAYMENT),
+    Taken("PaymentToCheck", payments.PAYMENT_FORM, A_PAYMENT),
+    Taken("NewRefund", REFUNDS.form, {}),
+    Taken("NewReversal", REVERSALS.form, {"reason": "error"}),
     Taken("SettingsChanges", settings.UPDATE, {}),
     Taken("SettingsMergePatch", settings.UPDATE, {}, NOTHING),
 ]

@@ -3,7 +3,9 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
@@ -14,8 +16,10 @@ from tests.contract.service import Database
 CUSTOMERS: Final = "/billing/customers"
 ACCOUNTS: Final = "/billing/accounts"
 BILLS: Final = "/billing/bills"
+PAYMENTS: Final = "/billing/payments"
 SETTINGS: Final = "/billing/settings"
-PLACES: Final = {"bcus": CUSTOMERS, "bacc": ACCOUNTS, "bill": BILLS}
+PLACES: Final = {"bcus": CUSTOMERS, "bacc": ACCOUNTS, "bill": BILLS, "pay_": PAYMENTS}
+KINDS: Final = {"bcus": "customer", "bacc": "account", "bill": "bill"}
 LARGEST: Final = 2**53 - 1
 RULES: Final[Json] = {
     "min_amount": 100,
@@ -89,8 +93,35 @@ def create_account(client: Client, **members: Any) -> Answer:
 
 
 def at(thing: Json) -> str:
-    """Return the path of a customer, an account or a bill."""
+    """Return the path of a customer, an account, a bill or a payment."""
     return f"{PLACES[thing['id'][:4]]}/{thing['id']}"
+
+
+def on(thing: Json) -> Json:
+    """Return the member of a payment that names a customer, an account or a bill."""
+    return {KINDS[thing["id"][:4]]: thing["id"]}
+
+
+def pay(client: Client, amount: int = 100, *, key: str | None = None, **members: Any) -> Answer:
+    """POST a payment in ZAR with `members`, whatever comes of it; under a fresh key unless one is given."""
+    return client.post(PAYMENTS, {"amount": amount, "currency": "ZAR"} | members, Idempotency_Key=key or a_key())
+
+
+def a_payment(client: Client, amount: int = 100, **members: Any) -> Json:
+    """Make a payment, which must succeed, and return it."""
+    answer = pay(client, amount, **members)
+    assert answer.status == 201, answer.body
+    payment: Json = answer.json()
+    return payment
+
+
+def payment_refused(answer: Answer, rules: list[str], *pointers: str) -> Json:
+    """Expect that the payment rules refuse a payment, each at its place, in their order; return the problem."""
+    assert (answer.status, answer.code) == (422, "payment_refused"), answer.body
+    problem: Json = answer.json()
+    assert (problem["rule"], problem["rules"]) == (rules[0], rules)
+    assert answer.pointers == list(pointers)
+    return problem
 
 
 @dataclass(frozen=True)
@@ -146,6 +177,20 @@ BILL: Final = Noun(
     lambda client: of_a_customer(client) | {"currency": "ZAR", "amount_due": 1000},
     DEFAULT_RULES | {"max_amount": 1000},
 )
+OPEN_RULES: Final[Json] = {
+    "min_amount": 1,
+    "max_amount": 999_999_999_999,
+    "underpayment_allowed": True,
+    "overpayment_allowed": True,
+}
+
+
+def owing(client: Client, noun: Noun, amount: int = 1000, **members: Any) -> Json:
+    """Create an object that owes an amount in ZAR: a bill of it, or a balance."""
+    money = {"amount_due": amount} if noun is BILL else {"balance": amount}
+    return noun.make(client, **{"currency": "ZAR"} | money | members)
+
+
 EVERY_NOUN: Final = pytest.mark.parametrize("noun", [CUSTOMER, ACCOUNT, BILL], ids=str)
 
 
@@ -170,3 +215,78 @@ def events(database: Database, thing: Json) -> list[tuple[str, Json]]:
     assert [row["sequence"] for row in rows] == [*range(1, len(rows) + 1)]
     bodies = [json.loads(row["body"]) for row in rows]
     return [(body["type"], body["data"]) for body in bodies]
+
+
+@dataclass(frozen=True)
+class Taking:
+    """A way to take a payment back, as far as the contract says the same of both.
+
+    Attributes:
+        name: What it is called.
+        path: Where those of a payment are, under it.
+        prefix: How its ids begin.
+        counted: The member of the payment that adds them up.
+        verb: What the payment is then, as its status says.
+        needs: What a request must have.
+    """
+
+    name: str
+    path: str
+    prefix: str
+    counted: str
+    verb: str
+    needs: Json
+
+    def __str__(self) -> str:
+        return self.name
+
+    def at(self, payment: Json) -> str:
+        """Return where those of a payment are."""
+        return f"{at(payment)}/{self.path}"
+
+    def create(self, client: Client, payment: Json, *, key: str | None = None, **members: Any) -> Answer:
+        """POST one with `members`, whatever comes of it; with no body and no media type where it has no member."""
+        body, key = self.needs | members, key or a_key()
+        if body:
+            return client.post(self.at(payment), body, Idempotency_Key=key)
+        return client.send("POST", self.at(payment), headers={"Idempotency-Key": key})
+
+    def make(self, client: Client, payment: Json, **members: Any) -> Json:
+        """Create one, which must succeed, and return it."""
+        answer = self.create(client, payment, **members)
+        assert answer.status == 201, answer.body
+        made: Json = answer.json()
+        return made
+
+
+REFUND: Final = Taking("refund", "refunds", "ref_", "amount_refunded", "refunded", {})
+REVERSAL: Final = Taking("reversal", "reversals", "rev_", "amount_reversed", "reversed", {"reason": "error"})
+EITHER_WAY: Final = pytest.mark.parametrize("taking", [REFUND, REVERSAL], ids=str)
+
+
+def as_it_stands(client: Client, thing: Json) -> Json:
+    """Retrieve a customer, an account, a bill or a payment."""
+    answer = client.get(at(thing))
+    assert answer.status == 200, answer.body
+    found: Json = answer.json()
+    return found
+
+
+def moment(text: str) -> datetime:
+    """Read a timestamp as responses have it: in UTC, with a `Z`."""
+    assert text.endswith("Z"), text
+    return datetime.fromisoformat(text)
+
+
+def iso(time: datetime) -> str:
+    """Write a time as a query has it, to the microsecond."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def entries(client: Client, thing: Json, **query: Any) -> list[Json]:
+    """Return the entries of a customer, an account or a bill, newest first."""
+    answer = client.get(f"{at(thing)}/entries?{urlencode({'limit': 100} | query)}")
+    assert answer.status == 200, answer.body
+    assert set(answer.json()) == {"data"}
+    found: list[Json] = answer.json()["data"]
+    return found

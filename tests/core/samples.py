@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
 from owed.core.accounts import AccountMembers
 from owed.core.bills import BillMembers, Void
 from owed.core.command import Command
@@ -14,10 +16,13 @@ from owed.core.journal import Journal
 from owed.core.ledger import seal
 from owed.core.members import Members
 from owed.core.outcomes import Done, Fault, Outcome, Refused
+from owed.core.payments import Pay
 from owed.core.preconditions import IfMatch
 from owed.core.settings import SettingsMembers
 from owed.core.state import State
+from owed.core.taking_back import Claim, GiveBack, Reverse
 from owed.core.update import Update
+from owed.core.verdicts import Target
 from owed.model.attribution import Actor
 from owed.model.identifiers import IdSource
 from owed.model.payment_rules import DefaultRules, PaymentRules
@@ -91,6 +96,63 @@ def update_bill(bill: str = "INV1", /, **given: Any) -> Update:
 
 def void(bill: str = "INV1", /, **given: Any) -> Update:
     return change(Void, bill, **given)
+
+
+def pay(name: str = "INV1", amount: int = 1000, /, *, kind: str = "bill", **given: Any) -> Pay:
+    """Pay one object. Here as below, what is given besides is as in `Pay`."""
+    return payment([Target(kind, name, amount, f"/{kind}")], amount, **given)
+
+
+def pay_many(*parts: tuple[str, str, int], **given: Any) -> Pay:
+    """Pay several objects at once.
+
+    Args:
+        parts: The kind of each, its name, and the amount that it gets.
+    """
+    targets = [
+        Target(kind, name, amount, f"/applications/{number}/{kind}", f"/applications/{number}/amount")
+        for number, (kind, name, amount) in enumerate(parts)
+    ]
+    return payment(targets, sum(target.amount for target in targets), **given)
+
+
+def payment(
+    targets: Iterable[Target],
+    amount: int,
+    *,
+    tenant: int = 1,
+    actor: Actor = KEY,
+    currency: Any = "ZAR",
+    **given: Any,
+) -> Pay:
+    return Pay(tenant_id=tenant, actor=actor, amount=amount, currency=currency, targets=tuple(targets), **given)
+
+
+def refund(payment: str, /, *wanted: tuple[str, int], tenant: int = 1, actor: Actor = KEY, **given: Any) -> GiveBack:
+    """Refund a payment.
+
+    Args:
+        wanted: The id of each application, and the amount that is wanted of it; none: of the newest first.
+    """
+    return GiveBack(tenant_id=tenant, actor=actor, payment=payment, wanted=claims(wanted), **given)
+
+
+def reverse(
+    payment: str,
+    /,
+    *wanted: tuple[str, int],
+    tenant: int = 1,
+    actor: Actor = KEY,
+    reason: str | None = "dishonoured",
+    **given: Any,
+) -> Reverse:
+    """Reverse a payment; what is wanted is as in `refund`."""
+    return Reverse(tenant_id=tenant, actor=actor, payment=payment, wanted=claims(wanted), reason=reason, **given)
+
+
+def claims(wanted: Iterable[tuple[str, int]]) -> tuple[Claim, ...] | UnsetType:
+    numbered = enumerate(wanted)
+    return tuple(Claim(name, amount, f"/applications/{number}") for number, (name, amount) in numbered) or UNSET
 
 
 def creation(

@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 
 from owed.model.event import Event
-from owed.model.transfer import Cause, LedgerAccount, Transfer
+from owed.model.transfer import Cause, Transfer
 from owed.store.objects import OBJECTS
 
 
@@ -30,5 +30,4 @@ async def read_events(reader: "asyncpg.Connection[Any]", tenant: int) -> list[Ev
 
 
 def transfer(row: asyncpg.Record) -> Transfer:
-    words = {"debit": LedgerAccount(row["debit"]), "credit": LedgerAccount(row["credit"]), "cause": Cause(row["cause"])}
-    return Transfer(**{**dict(row), **words})
+    return Transfer(**{**dict(row), "cause": Cause(row["cause"])})

@@ -29,10 +29,14 @@ SOON = 0.01
 
 
 def carried_out(
-    state: State, *commands: Command, answers: dict[AnswerKey, KeptAnswer] | None = None, seed: int = 1
+    state: State,
+    *commands: Command,
+    answers: dict[AnswerKey, KeptAnswer] | None = None,
+    seed: int = 1,
+    stamps: Stamps | None = None,
 ) -> Writing:
     """Carry commands out on a state, and give what is to be saved."""
-    stamp = Stamps(seed)()
+    stamp = (stamps or Stamps(seed))()
     for command in commands:
         journal = Journal(command.tenant_id, command.actor, stamp)
         assert isinstance(command.decide(state, journal), Done)

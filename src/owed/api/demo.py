@@ -1,38 +1,26 @@
 """The demo merchant: John Doe, whom the documentation shows, some company for him, and what they all owe."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import partial
 from random import SystemRandom
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from owed.api import accounts, bills, customers
-from owed.api.composites import Object
-from owed.api.fields import Faults
-from owed.api.forms import read_members
+from owed.api.books import Asked, Books, Json, ObjectAsked, PaymentAsked, TakingBackAsked
 from owed.core.accounts import AccountMembers
 from owed.core.bills import BillMembers, Void
-from owed.core.create import Create
 from owed.core.customers import CustomerMembers
-from owed.core.journal import Journal
-from owed.core.members import Members
-from owed.core.outcomes import Done
-from owed.core.stamp import Stamp
 from owed.core.state import State
-from owed.core.update import Update
+from owed.core.taking_back import GiveBack, Reverse
 from owed.database.pool import Connection
 from owed.engine.clock import BatchStamp, Clock
 from owed.engine.store import Writing
 from owed.model.access import ApiKey, digest
-from owed.model.attribution import Actor
-from owed.model.billing_object import BillingObject
 from owed.model.identifiers import IdSource
-from owed.model.tenant_settings import TenantSettings
 from owed.store.keys import find_keys
 from owed.store.merchants import NewMerchant, create_first_merchant
 from owed.store.postgres import save
-
-Json = dict[str, Any]
 
 JOHN_DOE: Final[Json] = {
     "external_reference": "UCR1234567890",
@@ -75,6 +63,20 @@ CUSTOMERS: Final[tuple[Json, ...]] = (
 
 ACCOUNTS: Final[tuple[Json, ...]] = (
     {
+        "external_reference": "UAR1234567887",
+        "customer": "UCR1234567889",
+        "name": "Kisumu shop, prepaid electricity",
+        "currency": "KES",
+        "balance": 0,
+        "payment_rules": {
+            "min_amount": 1000,
+            "max_amount": 2_000_000,
+            "underpayment_allowed": True,
+            "overpayment_allowed": True,
+        },
+        "metadata": {"meter": "E-77310"},
+    },
+    {
         "external_reference": "UAR1234567888",
         "customer": "UCR1234567887",
         "name": "12 Acacia Avenue, water",
@@ -102,7 +104,7 @@ def a_bill(reference: str, on: Json, amount_due: int, issued: date, days: int, *
 def demo_bills(today: date) -> tuple[Json, ...]:
     """Give what creates the bills: some are due, some overdue, and one makes the account that it is on."""
     thandi, kabelo, amina = ({"customer": each["external_reference"]} for each in CUSTOMERS[:3])
-    water, subscription = ({"account": each["external_reference"]} for each in ACCOUNTS)
+    water, subscription = ({"account": each["external_reference"]} for each in ACCOUNTS[1:])
     depot = {"account": {"external_reference": "UAR1234567889", "name": "Paarl depot, electricity", **kabelo}}
     ago = [today - timedelta(days) for days in range(80)]
     return (
@@ -119,33 +121,53 @@ def demo_bills(today: date) -> tuple[Json, ...]:
     )
 
 
-PAID: Final = {"INV-1001": 480_000, "INV-1002": 200_000, "INV-1005": 31_200, "UBR1234567888": 2000}
-"""What is paid of bills, in whole or in part."""
+PAID_ELSEWHERE: Final = {"INV-1005": 31_200}
+"""What is paid of bills, but not through Owed."""
+
+
+def demo_payments(today: date) -> tuple[Json, ...]:
+    """Give what makes the payments, by the channels that they came through; one transfer pays two bills."""
+    paid_at = [f"{today - timedelta(days)}T08:15:00Z" for days in range(40)]
+    two_bills = [{"bill": "INV-1001", "amount": 480_000}, {"bill": "INV-1002", "amount": 200_000}]
+    return (
+        a_payment("PAY-1001", {"applications": two_bills}, 680_000, "bank_transfer", "eft", paid_at[25],
+                  provider_reference="KABELO TRADERS INV 1001 1002"),
+        a_payment("PAY-1002", {"bill": "INV-1004"}, 64_990, "debit_order", "debit_order", paid_at[20]),
+        a_payment("PAY-1003", {"account": "UAR1234567888"}, 10_000, "retail", "cash", paid_at[12],
+                  metadata={"till": "Paarl 3"}),
+        a_payment("PAY-1004", {"bill": "UBR1234567888"}, 2000, "online", "card", paid_at[8]),
+        a_payment("PAY-1005", {"account": "UAR1234567887"}, 50_000, "mobile_money", "m_pesa", paid_at[3],
+                  currency="KES"),
+    )  # fmt: skip
+
+
+def a_payment(
+    reference: str, what: Json, amount: int, channel: str, method: str, paid_at: str, currency: str = "ZAR", **more: Any
+) -> Json:
+    """Give the members of a payment."""
+    how = {"external_reference": reference, "channel": channel, "method": method, "paid_at": paid_at}
+    return {**what, "amount": amount, "currency": currency, **how, **more}
+
+
+REFUNDED: Final[dict[str, Json]] = {
+    "PAY-1003": {"amount": 2500, "reason": "the till took 100 for 75", "external_reference": "REF-1001"}
+}
+"""What was given back of payments."""
+
+REVERSED: Final[dict[str, Json]] = {"PAY-1002": {"reason": "dishonoured", "external_reference": "REV-1001"}}
+"""Payments whose money never was good."""
 
 VOIDED: Final = {"INV-1006": {"metadata": {"voided_reason": "the meter was misread"}}}
 """What was raised in error."""
 
 
-class Asked(NamedTuple):
-    """A request, as a client would send it.
-
-    Attributes:
-        form: What its members may be.
-        kind: Takes them.
-        name: The object that it is to change; empty where it makes one.
-    """
-
-    form: Object
-    kind: type[Members[Any]]
-    given: Json
-    name: str = ""
-
-
-new_customer = partial(Asked, customers.CREATE, CustomerMembers)
-new_account = partial(Asked, accounts.CREATE, AccountMembers)
-new_bill = partial(Asked, bills.CREATE, BillMembers)
-bill_update = partial(Asked, bills.UPDATE, BillMembers)
-bill_void = partial(Asked, bills.VOID, Void)
+new_customer = partial(ObjectAsked, customers.CREATE, CustomerMembers)
+new_account = partial(ObjectAsked, accounts.CREATE, AccountMembers)
+new_bill = partial(ObjectAsked, bills.CREATE, BillMembers)
+bill_update = partial(ObjectAsked, bills.UPDATE, BillMembers)
+bill_void = partial(ObjectAsked, bills.VOID, Void)
+refund = partial(TakingBackAsked, GiveBack)
+reversal = partial(TakingBackAsked, Reverse)
 
 
 def demo_requests(today: date) -> Iterator[Asked]:
@@ -153,48 +175,11 @@ def demo_requests(today: date) -> Iterator[Asked]:
     yield from map(new_customer, CUSTOMERS)
     yield from map(new_account, ACCOUNTS)
     yield from map(new_bill, demo_bills(today))
-    yield from (bill_update({"amount_paid": amount}, name) for name, amount in PAID.items())
+    yield from (bill_update({"amount_paid": amount}, name) for name, amount in PAID_ELSEWHERE.items())
+    yield from map(PaymentAsked, demo_payments(today))
+    yield from (refund(name, given) for name, given in REFUNDED.items())
+    yield from (reversal(name, given) for name, given in REVERSED.items())
     yield from (bill_void(given, name) for name, given in VOIDED.items())
-
-
-class Books:
-    """The books of one tenant, on which requests are decided as the engine decides them, with no database.
-
-    Args:
-        stamp: Makes the stamp of each request.
-    """
-
-    def __init__(self, tenant_id: int, key_id: str, settings: TenantSettings, stamp: Callable[[], Stamp]) -> None:
-        self.state = State()
-        self._tenant_id, self._actor, self._settings, self._stamp = tenant_id, Actor(key_id), settings, stamp
-
-    def enter(self, asked: Asked) -> None:
-        """Do what is asked."""
-        journal = self._journal()
-        self._decided(asked, journal)
-        self.state.apply(journal)
-
-    def outcome(self, asked: Asked) -> BillingObject:
-        """Give the object as it would be if what is asked were done."""
-        return self._decided(asked, self._journal())
-
-    def _journal(self) -> Journal:
-        return Journal(self._tenant_id, self._actor, self._stamp())
-
-    def _decided(self, asked: Asked, journal: Journal) -> BillingObject:
-        outcome = self._command(asked).decide(self.state, journal)
-        if isinstance(outcome, Done) and isinstance(outcome.object, BillingObject):
-            return outcome.object
-        raise ValueError(outcome)
-
-    def _command(self, asked: Asked) -> Create | Update:
-        """Make the command that the request would be."""
-        faults = Faults()
-        members = read_members(asked.form, asked.kind, asked.given, "", faults)
-        whose: Json = {"tenant_id": self._tenant_id, "actor": self._actor, "faults": tuple(faults.found)}
-        if asked.name:
-            return Update(**whose, members=members, name=asked.name)
-        return Create(**whose, members=members, settings=self._settings)
 
 
 async def create_demo(connection: Connection, name: str) -> NewMerchant | None:

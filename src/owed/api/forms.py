@@ -122,6 +122,14 @@ class Parent(Generic[Noun]):
         return faults.note(pointer, f"This must be a string or an object, not {json_type(value)}.")
 
 
+def usable(given: dict[str, Any]) -> dict[str, Any]:
+    """Give the members that are right, without what is null in their metadata: there too it counts as not given."""
+    right = {name: value for name, value in given.items() if value is not UNSET}
+    if "metadata" in right:
+        right["metadata"] = {key: text for key, text in right["metadata"].items() if text is not None}
+    return right
+
+
 def read_members(
     form: Object,
     members: type[Members[Noun]],
@@ -140,6 +148,6 @@ def read_members(
     faulty = frozenset(name for name, member in checked.items() if member is UNSET)
     given = {name: member for name, member in checked.items() if name not in faulty}
     sent_back = {name: given.pop(name) for name in list(given) if isinstance(form.members[name], Anything)}
-    if "metadata" in given and clearable is None:
-        given["metadata"] = {key: text for key, text in given["metadata"].items() if text is not None}
+    if clearable is None:
+        given = usable(given)
     return members(**given, sent_back=sent_back, faulty=faulty)

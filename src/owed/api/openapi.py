@@ -5,16 +5,19 @@ from functools import cache
 
 from owed import __version__
 from owed.api.docs.examples import example
-from owed.api.docs.operations import OPERATIONS, TAGS, Operation, Success
+from owed.api.docs.operation import Operation, Success
+from owed.api.docs.operations import OPERATIONS, TAGS
 from owed.api.docs.parts import HEADERS, PARAMETERS, RATE_LIMIT
-from owed.api.docs.schemas import reference, schemas
+from owed.api.docs.schema import reference
+from owed.api.docs.schemas import schemas
 from owed.api.fields import Schema
 from owed.api.messages import PROBLEM_JSON
 from owed.api.problems import CATALOGUE
 from owed.core.outcomes import Code
 
 INTRODUCTION = """\
-Owed keeps what customers owe a merchant: their balances, the balances of their accounts, and their bills.
+Owed keeps what customers owe a merchant: their balances, the balances of their accounts, and their bills; and it \
+takes what they pay.
 
 Send an API key as `Authorization: Bearer <key>`. The key alone decides whose data it is, and whether it is test or \
 live data. Money is an integer in the currency's smallest unit. What is refused is told as problem details (RFC 9457), \
@@ -26,6 +29,9 @@ SECURITY: Schema = {
     "scheme": "bearer",
     "description": "A secret API key: `sk_test_…` for test data, `sk_…` for live data. Keep it on your servers.",
 }
+
+TAKING_BACK = ("refund", "reversal")
+"""What stands under a payment."""
 
 ALWAYS_THERE = {401: ("WWW-Authenticate",), 429: ("Retry-After", *RATE_LIMIT), 503: ("Retry-After",)}
 """The headers that a refusal with a status always has."""
@@ -104,9 +110,9 @@ def answered(operation: Operation, success: Success) -> Schema:
 
 def leads_from(kind: str) -> dict[str, Schema]:
     """Link to the operations that the id of a new object leads to: those with a parameter that names such an object."""
-    named = {"parameters": {kind: "$response.body#/id"}}
+    named = {kind: "$response.body#/id", **({"payment": "$response.body#/payment_id"} if kind in TAKING_BACK else {})}
     return {
-        operation.id: {"operationId": operation.id, **named}
+        operation.id: {"operationId": operation.id, "parameters": named}
         for operation in OPERATIONS.values()
         if any(PARAMETERS[name]["name"] == kind for name in operation.parameters)
     }
@@ -131,7 +137,7 @@ def refused(status: int, codes: list[Code]) -> Schema:
     narrowed = {"properties": {"status": {"const": status}, "code": {"enum": [str(code) for code in codes]}}}
     always = ALWAYS_THERE.get(status, ())
     optional = () if status == 429 else RATE_LIMIT
-    if status in {404, 409, 412}:
+    if status in {404, 409, 412, 422}:
         optional = ("Idempotent-Replayed", *optional)
     if status == 409:
         optional = ("Retry-After", *optional)

@@ -12,7 +12,7 @@ from owed.api.commands import Form, carry_out, read_form
 from owed.api.composites import Items, Object
 from owed.api.fields import Choice, Faults, Field, Integer, Moment, Pattern, Text
 from owed.api.filters import Filters
-from owed.api.forms import METADATA, currency, ours
+from owed.api.forms import METADATA, currency, ours, usable
 from owed.api.idempotency import key_fault
 from owed.api.lists import Listing
 from owed.api.messages import JSON, Request, Response
@@ -191,19 +191,16 @@ async def payment_name(service: Service, request: Request, channel: str | None) 
 
 def payment_of(request: Request, form: Form) -> Pay:
     """Make the command of a request for a payment."""
-    given = {} if form.value is UNSET else PAYMENT_FORM.check_members(form.value, "", form.faults)
-    if type(form.value) is dict:
-        form.faults.found += form_faults(given)
-    usable = {name: value for name, value in given.items() if value is not UNSET and name in PLAIN}
-    if "metadata" in usable:
-        usable["metadata"] = {key: text for key, text in usable["metadata"].items() if text is not None}
-    return Pay(
-        tenant_id=request.key.tenant_id,
-        actor=form.actor,
-        targets=tuple(targets_of(given)),
-        faults=tuple(form.faults.found),
-        **usable,
-    )
+    given = {} if form.value is UNSET else read_payment(form.value, form.faults)
+    return Pay(tenant_id=request.key.tenant_id, actor=form.actor, faults=tuple(form.faults.found), **given)
+
+
+def read_payment(value: Any, faults: Faults) -> dict[str, Any]:
+    """Read what a payment is made of, as far as it is right, and note every fault of the rest."""
+    given = PAYMENT_FORM.check_members(value, "", faults)
+    if type(value) is dict:
+        faults.found += form_faults(given)
+    return {"targets": tuple(targets_of(given)), **usable({name: given[name] for name in PLAIN & given.keys()})}
 
 
 PLAIN = frozenset(

@@ -46,7 +46,10 @@ CATALOGUE: dict[Code, Entry] = {
         "its customer or its account, `errors` says in which member. Test and live data never meet: check the key.",
     ),
     Code.PAYMENT_NOT_FOUND: Entry(
-        HTTPStatus.NOT_FOUND, "No such payment", "There is no such payment for this merchant and mode."
+        HTTPStatus.NOT_FOUND,
+        "No such payment",
+        "There is no payment with this id or external reference for this merchant and mode; or, where `channel` is "
+        "given, not in that channel.",
     ),
     Code.METHOD_NOT_ALLOWED: Entry(
         HTTPStatus.METHOD_NOT_ALLOWED,
@@ -65,7 +68,9 @@ CATALOGUE: dict[Code, Entry] = {
         HTTPStatus.CONFLICT,
         "The state forbids it",
         "The request is valid, but what stands forbids it: a reference is taken, money already uses the currency, a "
-        "bill is voided, or there is money on a bill that is to be voided.",
+        "bill is voided, there is money on a bill that is to be voided, or a payment does not hold what is to be taken "
+        "back. Where the reference of a payment, a refund or a reversal is taken, `payment_id`, `refund_id` or "
+        "`reversal_id` names the one that has it: a client that has lost an answer finds it there.",
     ),
     Code.IDEMPOTENCY_KEY_IN_USE: Entry(
         HTTPStatus.CONFLICT,
@@ -85,7 +90,10 @@ CATALOGUE: dict[Code, Entry] = {
     Code.PAYMENT_REFUSED: Entry(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "The payment rules forbid it",
-        "`rule` names the first rule that refuses the payment; `would_pass` and `settles` say what would do.",
+        "Nothing was taken. `rule` names the first rule that refuses the payment, `rules` all of them; `would_pass` "
+        "has the least and the most that would pass, `settles` an exact amount beside that range: just what is owed. "
+        "Neither is there where no amount would do. With several applications these are of the first that is refused, "
+        "and `applications` has the same of each. `POST /billing/payments/check` tells all of it beforehand.",
     ),
     Code.RATE_LIMITED: Entry(
         HTTPStatus.TOO_MANY_REQUESTS,

@@ -1,13 +1,15 @@
 """A kind of object over HTTP, one at a time: create, retrieve, update (contract, sections 1 to 4)."""
 
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET
 
-from owed.api import conditions, query
+from owed.api import conditions, ledger, query
 from owed.api.commands import Form, carry_out, read_form
 from owed.api.composites import Object
+from owed.api.fields import Faults
 from owed.api.forms import read_members
 from owed.api.messages import JSON, MERGE_PATCH, Request, Response
 from owed.api.problems import Refusal
@@ -16,7 +18,7 @@ from owed.core.change import Change
 from owed.core.command import Command, Refuse
 from owed.core.create import Create
 from owed.core.members import Members
-from owed.core.outcomes import invalid, not_found
+from owed.core.outcomes import Code, Refused, invalid, not_found
 from owed.core.state import Name
 from owed.core.update import Update
 from owed.model.billing_object import BillingObject
@@ -53,13 +55,13 @@ class Resource(Generic[Noun]):
         return await carry_out(service, request, form, update(request, form, members, *request.arguments))
 
     async def retrieve(self, service: Service, request: Request) -> Response:
-        """GET: retrieve an object by id or external reference."""
+        """GET: retrieve an object by id or external reference, as it is or with what was owed at a time."""
         (name,) = request.arguments
         found = await service.lookups.find(Name(self.kind, request.key.tenant_id, name))
         if found is None:
             raise Refusal(not_found(self.kind, name))
-        query.refuse_any(request)
-        return shown(request, found)
+        moment = requested_time(request)
+        return shown(request, found) if moment is None else await shown_as_of(service, moment, found)
 
     def _creation(self, request: Request, form: Form) -> Command:
         if form.value is UNSET:  # nobody can say what else it lacks
@@ -89,6 +91,22 @@ def update(request: Request, form: Form, members: Change[Any], name: str) -> Upd
         if_match=if_match,
         faults=tuple(form.faults.found),
     )
+
+
+def requested_time(request: Request) -> datetime | None:
+    """Give the time that a request for an object asks about; None where it is now."""
+    faults = Faults()
+    moment = ledger.as_of(query.note_unknown(request, faults, (ledger.AS_OF,)), faults)
+    query.refuse_faulty(faults)
+    return moment
+
+
+async def shown_as_of(service: Service, moment: datetime, found: BillingObject) -> Response:
+    """Make the response that shows an object as of a time: it has no version, for it is none that ever stood."""
+    if moment < found.created_at:
+        raise Refusal(Refused(Code.NOT_FOUND, f"There was no such {found.kind} yet: it is newer than `as_of`."))
+    then = await service.past.at(moment, found)
+    return Response(200, msgspec.json.encode(then.shown()), {"content-type": JSON})
 
 
 def shown(request: Request, found: Named) -> Response:

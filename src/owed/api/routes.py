@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from owed.api import accounts, bills, customers, pages, payments, settings
+from owed.api import accounts, bills, customers, ledger, pages, payments, settings
 from owed.api.accounts import ACCOUNTS
 from owed.api.bills import BILLS
 from owed.api.customers import CUSTOMERS
+from owed.api.entries import EntryList
 from owed.api.messages import Request, Response
 from owed.api.service import Service
 from owed.api.taken_back import REFUNDS, REVERSALS
@@ -25,11 +26,14 @@ class Route(NamedTuple):
 ROUTES = (
     Route("/billing/customers", {"GET": customers.LIST.respond, "POST": CUSTOMERS.create}),
     Route("/billing/customers/{customer}", {"GET": CUSTOMERS.retrieve, "PATCH": CUSTOMERS.update}),
+    Route("/billing/customers/{customer}/entries", {"GET": EntryList("customer").respond}),
     Route("/billing/accounts", {"GET": accounts.LIST.respond, "POST": ACCOUNTS.create}),
     Route("/billing/accounts/{account}", {"GET": ACCOUNTS.retrieve, "PATCH": ACCOUNTS.update}),
+    Route("/billing/accounts/{account}/entries", {"GET": EntryList("account").respond}),
     Route("/billing/bills", {"GET": bills.LIST.respond, "POST": BILLS.create}),
     Route("/billing/bills/{bill}", {"GET": BILLS.retrieve, "PATCH": BILLS.update}),
     Route("/billing/bills/{bill}/void", {"POST": bills.void_bill}),
+    Route("/billing/bills/{bill}/entries", {"GET": EntryList("bill").respond}),
     Route("/billing/payments", {"GET": payments.LIST.respond, "POST": payments.create_payment}),
     Route("/billing/payments/check", {"POST": payments.check_payment}),
     Route("/billing/payments/{payment}", {"GET": payments.retrieve_payment}),
@@ -37,6 +41,7 @@ ROUTES = (
     Route("/billing/payments/{payment}/refunds/{refund}", {"GET": REFUNDS.retrieve}),
     Route("/billing/payments/{payment}/reversals", {"GET": REVERSALS.list_all, "POST": REVERSALS.create}),
     Route("/billing/payments/{payment}/reversals/{reversal}", {"GET": REVERSALS.retrieve}),
+    Route("/billing/ledger/trial-balance", {"GET": ledger.retrieve_trial_balance}),
     Route("/billing/settings", {"GET": settings.retrieve_settings, "PATCH": settings.update_settings}),
 )
 """What needs a secret key."""

@@ -10,7 +10,7 @@ from owed.api.commands import Form, carry_out, read_form
 from owed.api.composites import Items, Object
 from owed.api.fields import Choice, Faults, Field, Integer, Moment, Pattern, Text
 from owed.api.filters import Filters
-from owed.api.forms import METADATA, ours
+from owed.api.forms import METADATA, ours, usable
 from owed.api.lists import Listing
 from owed.api.messages import Request, Response
 from owed.api.payments import (
@@ -102,23 +102,25 @@ class TakingBack:
         payment = await find_payment(service, request, channel_of(request, Faults()))  # its filters note the faults
         return await self.list.respond(service, request, search.owner_term(payment.id))
 
+    def read(self, value: Any, faults: Faults) -> dict[str, Any]:
+        """Read what is taken back, as far as it is right, and note every fault of the rest."""
+        given = self.form.check_members(value, "", faults)
+        wanted = given.pop("applications", UNSET)
+        if wanted is UNSET:
+            return usable(given)
+        faults.found += application_faults(wanted, given.get("amount", UNSET))
+        return {"wanted": tuple(claims_of(wanted)), **usable(given)}
+
     def _command_of(self, request: Request, form: Form, payment: str) -> TakeBack:
         if_match = conditions.if_match(request.header(b"if-match"), form.faults)
-        given = {} if form.value is UNSET else self.form.check_members(form.value, "", form.faults)
-        wanted = given.pop("applications", UNSET)
-        if wanted is not UNSET:
-            form.faults.found += application_faults(wanted, given.get("amount", UNSET))
-        usable = {member: value for member, value in given.items() if value is not UNSET}
-        if "metadata" in usable:
-            usable["metadata"] = {key: text for key, text in usable["metadata"].items() if text is not None}
+        given = {} if form.value is UNSET else self.read(form.value, form.faults)
         return self._command(
             tenant_id=request.key.tenant_id,
             actor=form.actor,
             payment=payment,
             if_match=if_match,
-            wanted=UNSET if wanted is UNSET else tuple(claims_of(wanted)),
             faults=tuple(form.faults.found),
-            **usable,
+            **given,
         )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from owed import __version__
-from owed.cli import keys, merchants, migrate, nouns, serve, settings
+from owed.cli import keys, merchants, migrate, nouns, serve, settings, simulate, verify
 from owed.cli.errors import Refused
 from owed.database import DatabaseError
 from owed.settings import SettingsError
@@ -15,6 +15,8 @@ from owed.settings import SettingsError
 app = typer.Typer(name="owed", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("serve")(serve.serve)
 app.command("migrate")(migrate.migrate)
+app.command("verify")(verify.verify)
+app.command("simulate")(simulate.simulate)
 app.add_typer(merchants.app, name="merchants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(settings.app, name="settings")

@@ -1,6 +1,6 @@
 """Entries: the transfers of one obligation, newest first. A page is a walk along the primary key."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -8,7 +8,8 @@ import msgspec
 from owed.database.pool import Connection
 from owed.model.transfer import Cause
 from owed.store.failures import translated
-from owed.store.lists import END, Cursor, Page, read_page
+from owed.store.list_queries import END, Cursor
+from owed.store.lists import Page, read_page
 from owed.store.slow_lane import Connections
 
 PAGE = """
@@ -26,20 +27,19 @@ PAGE = """
      LIMIT $7
 """
 
-PAYMENTS = "AND transfer.cause = {place}"
-OTHERS = "AND transfer.cause = {place} AND transfer.cause <> 'payment'"  # few, and in an index of their own
-ACTORS = "AND transfer.attribution_id IS NOT NULL AND attribution.actor = {place}"
+PAYMENTS = "AND transfer.cause = {value}"
+OTHERS = "AND transfer.cause = {value} AND transfer.cause <> 'payment'"  # few, and in an index of their own
+ACTORS = "AND transfer.attribution_id IS NOT NULL AND attribution.actor = {value}"
 
 VERSIONS = """
     -- What was recorded between two times has the versions between these two.
-    SELECT transfers_before($1, $2, $3) AS above, transfers_before($1, $2, $4) + 1 AS below
+    SELECT transfers_before($1, $2, $3::timestamptz + interval '1 microsecond') AS above,
+           transfers_before($1, $2, $4) + 1 AS below
 """
 
 EVERY_VERSION = (0, 2**63 - 1)
 
 START = datetime(1, 1, 1, tzinfo=UTC)
-
-TICK = timedelta(microseconds=1)
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -48,7 +48,7 @@ class Entry(msgspec.Struct, frozen=True):
     Attributes:
         version: Its place on its obligation.
         taken_back_id: Of the refund or reversal that it is of.
-        actor: Who made it and why, where that was said and has not been erased.
+        actor: Who made it, in their own words; None where nobody said, or the words are erased.
     """
 
     version: int
@@ -64,11 +64,6 @@ class Entry(msgspec.Struct, frozen=True):
     occurred_at: datetime
     recorded_at: datetime
 
-    @property
-    def place(self) -> str:
-        """Give its place in a list, as a cursor names it."""
-        return str(self.version)
-
     def shown(self) -> dict[str, Any]:
         """Give the members that the API shows; what is not set is absent."""
         return {name: value for name, value in self._members().items() if value is not None}
@@ -82,7 +77,8 @@ class Entry(msgspec.Struct, frozen=True):
             "currency": self.currency,
             "cause": self.cause,
             "payment_id": self.payment_id,
-            f"{self.cause}_id": self.taken_back_id,
+            "refund_id": self.taken_back_id if self.cause == Cause.REFUND else None,
+            "reversal_id": self.taken_back_id if self.cause == Cause.REVERSAL else None,
             "actor": self.actor,
             "reason": self.reason,
             "occurred_at": self.occurred_at,
@@ -101,9 +97,68 @@ class EntryQuery(msgspec.Struct, frozen=True):
     obligation_id: str
     limit: int
     cursor: Cursor | None = None
-    cause: Cause | None = None
+    cause: str | None = None
     actor: str | None = None
     recorded_after: datetime = START
     recorded_before: datetime = END
     occurred_after: datetime = START
     occurred_before: datetime = END
+
+    @property
+    def further(self) -> tuple[str, list[str]]:
+        """Give the conditions on cause and actor, and the values in them, the first of which is $8."""
+        cause = PAYMENTS if self.cause == Cause.PAYMENT else OTHERS
+        given = [(sql, value) for sql, value in ((cause, self.cause), (ACTORS, self.actor)) if value is not None]
+        conditions = [sql.format(value=f"${number}") for number, (sql, _) in enumerate(given, 8)]
+        return " ".join(conditions), [str(value) for _, value in given]
+
+
+class Entries:
+    """Reads pages of entries."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    async def page(self, query: EntryQuery) -> Page[Entry]:
+        """Read the page that a query asks for."""
+        with translated():
+            async with self._connections.connection() as connection:
+                walk = Walk(connection, query, *await versions(connection, query))
+                return await read_page(walk, query.cursor, query.limit, place)
+
+
+class Walk(NamedTuple):
+    """A way through the entries of a query, between two versions."""
+
+    connection: Connection
+    query: EntryQuery
+    above: int
+    below: int
+
+    async def rows(self, side: Cursor | None, most: int) -> list[Entry]:
+        """Read up to `most` entries on one side of a version, the nearest first; without one, the newest."""
+        query, (further, values) = self.query, self.query.further
+        sql = PAGE.format(direction="ASC" if side and side.newer else "DESC", further=further)
+        bounds = (*self._between(side), query.occurred_after, query.occurred_before)
+        rows = await self.connection.fetch(sql, query.tenant_id, query.obligation_id, *bounds, most, *values)
+        return [Entry(**row) for row in rows]
+
+    def _between(self, side: Cursor | None) -> tuple[int, int]:
+        if side is None:
+            return self.above, self.below
+        version = int(side.id)
+        return (max(self.above, version), self.below) if side.newer else (self.above, min(self.below, version))
+
+
+async def versions(connection: Connection, query: EntryQuery) -> tuple[int, int]:
+    """Find the versions between which everything was recorded that a query asks for."""
+    after = max(query.recorded_after, query.occurred_after)  # nothing is recorded before it has happened
+    if (after, query.recorded_before) == (START, END):
+        return EVERY_VERSION
+    rows = await connection.fetch(VERSIONS, query.tenant_id, query.obligation_id, after, query.recorded_before)
+    return rows[0]["above"], rows[0]["below"]
+
+
+def place(entry: Entry) -> str:
+    """Give the place of an entry in its list, as a cursor names it."""
+    return str(entry.version)

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from owed.api.docs.examples import REFUSALS, example
+from owed.api.docs.examples import example
 from owed.api.docs.html import Html, element, marked, prose
 from owed.api.docs.layout import links, page
 from owed.api.docs.samples import as_text
@@ -48,6 +48,4 @@ def article(code: Code, entry: Entry) -> Html:
 
 def shown(code: Code) -> Html:
     """Show an example of a problem."""
-    if code not in REFUSALS:
-        return prose("No request is answered so yet: payments come later.")
     return element("details", element("summary", "An example"), element("pre", as_text(example(code)), tabindex="0"))

@@ -4,20 +4,30 @@ from typing import Any
 
 import msgspec
 
-from owed.api.docs import addresses
+from owed.api.books import PaymentAsked
+from owed.api.docs import addresses, story
 from owed.api.fields import Schema
 from owed.api.problems import problem
 from owed.core.create import duplicate
 from owed.core.customers import CustomerMembers
 from owed.core.outcomes import Code, Fault, Refused, invalid, not_found
 from owed.core.preconditions import stale
+from owed.core.taking_back import no_payment
 from owed.engine.keys import IN_USE, REUSED
 
 REQUEST_ID = "4c9213021f38238400000001"
 CUSTOMERS = "/billing/customers"
 JOHN = f"{CUSTOMERS}/UCR1234567890"
 
-PATHS = {Code.NOT_FOUND: f"{CUSTOMERS}/UCR404", Code.METHOD_NOT_ALLOWED: JOHN, Code.PRECONDITION_FAILED: JOHN}
+PAYMENTS = "/billing/payments"
+
+PATHS = {
+    Code.NOT_FOUND: f"{CUSTOMERS}/UCR404",
+    Code.METHOD_NOT_ALLOWED: JOHN,
+    Code.PRECONDITION_FAILED: JOHN,
+    Code.PAYMENT_NOT_FOUND: f"{PAYMENTS}/PAY404",
+    Code.PAYMENT_REFUSED: PAYMENTS,
+}
 """Where another path than that of all customers is an example."""
 
 FAULTS = (
@@ -29,6 +39,8 @@ FAULTS = (
 DECIDED = (
     invalid(FAULTS),
     not_found(CustomerMembers.kind, "UCR404"),
+    no_payment("PAY404"),
+    story.refusal(PaymentAsked({"account": story.HER_WATER, "amount": 20_000, "currency": "ZAR"})),
     duplicate([("", CustomerMembers(external_reference="UCR1234567890"))]),
     IN_USE,
     stale(frozenset("1"), version=2),
@@ -53,7 +65,6 @@ REFUSALS = {
     **{refused.code: refused for refused in DECIDED if refused is not None},
     **{code: Refused(code, detail) for code, detail in DETAILS.items()},
 }
-"""Those of payments are not among them: there are no payments yet."""
 
 
 def example(code: Code) -> Schema:

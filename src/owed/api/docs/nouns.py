@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 from owed.api import accounts, bills, customers
 from owed.api.accounts import ACCOUNTS
 from owed.api.bills import BILLS
+from owed.api.books import Json, ObjectAsked
 from owed.api.customers import CUSTOMERS
-from owed.api.demo import Asked, Json
 from owed.api.docs import story
 from owed.api.fields import Choice, Schema
 from owed.api.lists import Listing
@@ -69,10 +69,10 @@ class Noun(NamedTuple):
         """Name it with its article."""
         return f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"
 
-    def asked(self, given: Json, name: str = "") -> Asked:
+    def asked(self, given: Json, name: str = "") -> ObjectAsked:
         """Make the request that creates one, or that changes the one of that name."""
         form = self.resource.update_form if name else self.resource.create_form
-        return Asked(form, self.members, given, name)
+        return ObjectAsked(form, self.members, given, name)
 
 
 def identifier(prefix: str, description: str) -> Schema:

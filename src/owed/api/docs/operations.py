@@ -1,91 +1,30 @@
 """The operations, as the documentation tells of them. Bounds and patterns are not here but where they are checked."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import NamedTuple
-
-from owed.api.demo import Json, bill_void
+from owed.api.demo import bill_void
 from owed.api.docs import nouns, story
+from owed.api.docs.ledger import LEDGER
 from owed.api.docs.nouns import A_BILL, NOUNS, Noun
+from owed.api.docs.operation import (
+    ALWAYS,
+    CHANGING,
+    CREATING,
+    EVERY_LIST,
+    NULLS,
+    PAGING,
+    READER,
+    REPLAYED,
+    UNMODIFIED,
+    VERSION,
+    WRITER,
+    WRITING,
+    Operation,
+    Operations,
+    Success,
+)
 from owed.api.docs.parts import filters
+from owed.api.docs.payments import PAYMENTS
 from owed.api.messages import JSON, MERGE_PATCH
 from owed.core.outcomes import Code
-
-ALWAYS = (
-    Code.INVALID_REQUEST,
-    Code.UNAUTHORIZED,
-    Code.INVALID_API_KEY,
-    Code.FORBIDDEN,
-    Code.RATE_LIMITED,
-    Code.INTERNAL_ERROR,
-    Code.UNAVAILABLE,
-)
-"""What any operation with a key may be refused for."""
-
-WRITING = (
-    *ALWAYS,
-    Code.PAYLOAD_TOO_LARGE,
-    Code.UNSUPPORTED_MEDIA_TYPE,
-    Code.IDEMPOTENCY_KEY_IN_USE,
-    Code.IDEMPOTENCY_KEY_REUSED,
-)
-"""What any operation that changes something may be refused for."""
-
-CREATING = (*WRITING, Code.CONFLICT)
-CHANGING = (*WRITING, Code.NOT_FOUND, Code.CONFLICT, Code.PRECONDITION_FAILED)
-
-
-class Success(NamedTuple):
-    """An answer that is no problem.
-
-    Attributes:
-        schema: The name of its schema; none where there is no body.
-        headers: Those that it always has, and those that it may have.
-        example: What it may look like.
-    """
-
-    description: str
-    schema: str = ""
-    headers: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
-    media_type: str = JSON
-    example: Json | None = None
-
-
-class Operation(NamedTuple):
-    """What may be done on a path with a method.
-
-    Attributes:
-        parameters: Names of components.
-        bodies: The name of the schema of each media type that it takes.
-        needs_body: Whether a request must have one of them.
-    """
-
-    id: str
-    summary: str
-    description: str
-    tag: str
-    answers: dict[int, Success]
-    problems: tuple[Code, ...]
-    parameters: tuple[str, ...] = ()
-    bodies: Mapping[str, str] = MappingProxyType({})
-    needs_body: bool = True
-    is_public: bool = False
-
-
-Operations = dict[tuple[str, str], Operation]
-"""By path and method."""
-
-READER = ("RequestId",)
-WRITER = ("IdempotencyKey", "OwedActor", "OwedReason", "RequestId")
-VERSION = ("ETag", "Last-Modified")
-REPLAYED = ("Idempotent-Replayed",)
-PAGING = ("Next-Cursor", "Prev-Cursor", "Link")
-EVERY_LIST = ("CreatedAfter", "CreatedBefore", "MetadataFilter", "Limit", "Cursor")
-
-UNMODIFIED = Success("The version that `If-None-Match` names still stands.", headers=VERSION)
-
-NULLS = "In `application/json` a member that is null counts as not given."
 
 
 def operations_of(noun: Noun) -> Operations:
@@ -134,11 +73,12 @@ def retrieve(noun: Noun) -> Operation:
     return Operation(
         f"retrieve{noun.title}",
         f"Retrieve {noun.a}",
-        "By id or by external reference; the id is tried first.",
+        "By id or by external reference; the id is tried first. With `as_of` what is money is as it was recorded at "
+        "that time, with the status that follows from it, and the rest as it is now; such an answer has no version.",
         noun.plural,
-        {200: Success(f"The {noun.kind}.", noun.title, VERSION, example=answer), 304: UNMODIFIED},
+        {200: Success(f"The {noun.kind}.", noun.title, (), VERSION, example=answer), 304: UNMODIFIED},
         (*ALWAYS, Code.NOT_FOUND),
-        (noun.title, "IfNoneMatch", *READER),
+        (noun.title, "AsOf", "IfNoneMatch", *READER),
     )
 
 
@@ -164,8 +104,9 @@ VOID = Operation(
     "voidBill",
     "Void a bill",
     "For a bill that was raised in error. It cannot be undone: nothing is owed on the bill any more, and it can be "
-    "neither paid nor changed. A bill on which something is paid is 409: correct `amount_paid` to 0 first. So is one "
-    "that is voided already. A body is not needed; one may have `metadata`, which is merged, and nothing else.",
+    "neither paid nor changed. A bill on which something is paid is 409: refund its payments, or correct `amount_paid` "
+    "to 0 first. So is one that is voided already. A body is not needed; one may have `metadata`, which is merged, and "
+    "nothing else.",
     A_BILL.plural,
     {
         200: Success(
@@ -250,12 +191,27 @@ SERVICE: Operations = {
 OPERATIONS: Operations = {
     **{route: operation for noun in NOUNS for route, operation in operations_of(noun).items()},
     ("/billing/bills/{bill}/void", "POST"): VOID,
+    **PAYMENTS,
+    **LEDGER,
     **SETTINGS,
     **SERVICE,
 }
 
 TAGS = {
     **{noun.plural: noun.description for noun in NOUNS},
+    "Payments": (
+        "Money that came in, applied to what was owed: to a bill, or to the balance of an account or a customer. The "
+        "payment rules of each decide, at the moment of payment, whether it is taken; all of it, or nothing."
+    ),
+    "Refunds": "Money that was given back. It raises again what is owed on what the payment had paid.",
+    "Reversals": (
+        "Money that never was good: a debit order that bounced, a chargeback, a keying error. What the payment had "
+        "paid is owed again."
+    ),
+    "Ledger": (
+        "Every change to what is owed is a transfer between two accounts of a double-entry ledger, appended and never "
+        "changed."
+    ),
     "Settings": "What a merchant has decided for one mode: the time zone, and the payment rules that new objects get.",
     "Service": "How the service does. These need no key.",
 }

@@ -1,13 +1,20 @@
 """The parameters and headers of operations."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from owed.api import forms, idempotency, messages
 from owed.api.docs import story
 from owed.api.docs.nouns import A_BILL, NOUNS, Noun
+from owed.api.entries import FIELDS
 from owed.api.fields import TIMESTAMP, Field, Schema
-from owed.api.lists import DEFAULT_LIMIT, MOST
+from owed.api.filters import IN_CURRENCY
+from owed.api.lists import DEFAULT_LIMIT, MOST, Listing
+from owed.api.payments import LIST
+from owed.api.taken_back import REFUNDS, REVERSALS
 from owed.core.state import NAME
+from owed.model.payment import Payment
+from owed.model.taken_back import Refund, Reversal
 
 WORDS: Schema = {"type": "string", "maxLength": 255}
 REQUEST_ID: Schema = {"type": "string", "pattern": f"^{messages.REQUEST_ID}$"}
@@ -32,16 +39,16 @@ def query(name: str, description: str, schema: Schema, example: Any = None, **mo
     return found if example is None else {**found, "example": example}
 
 
-def in_path(noun: Noun, named: str) -> Schema:
+def in_path(kind: str, named: str) -> Schema:
     """Describe the path parameter that names an object, of which there is one called `named`."""
     return {
-        "name": noun.kind,
+        "name": kind,
         "in": "path",
         "required": True,
-        "description": f"The {noun.kind}'s id, or its external reference.",
+        "description": f"The {kind}'s id, or its external reference.",
         "schema": {"type": "string", "pattern": f"^{NAME}$"},
         "examples": {
-            "id": {"value": story.standing(noun.kind, named).id},
+            "id": {"value": story.standing(kind, named).id},
             "external_reference": {"value": named},
         },
     }
@@ -49,35 +56,85 @@ def in_path(noun: Noun, named: str) -> Schema:
 
 def filters(noun: Noun) -> dict[str, Schema]:
     """Describe the query parameters that only a noun's list has."""
-    fields = noun.listing.filters.fields
+    return of_list(noun.plural, noun.listing, {**NAMED, "external_reference": noun.named, "q": noun.words})
+
+
+def of_list(plural: str, listing: Listing, examples: Mapping[str, str]) -> dict[str, Schema]:
+    """Describe the query parameters that only one list has.
+
+    Args:
+        examples: Values of some; the others have their own.
+    """
     return {
-        f"{noun.plural}By{name.title().replace('_', '')}": of_filter(noun, name, field)
-        for name, field in fields.items()
+        f"{plural}By{camel(name)}": of_field(name, field, examples.get(name))
+        for name, field in listing.filters.fields.items()
     }
 
 
-def of_filter(noun: Noun, name: str, field: Field) -> Schema:
-    """Describe the query parameter of a filter of a noun's list."""
+def camel(name: str) -> str:
+    """Write a name as those of components are written."""
+    return name.title().replace("_", "")
+
+
+def of_field(name: str, field: Field, example: str | None = None) -> Schema:
+    """Describe the query parameter that a field checks."""
     schema = {**field.schema}
-    description, (example,) = schema.pop("description"), schema.pop("examples")
-    examples = {**NAMED, "external_reference": noun.named, "q": noun.words}
-    return query(name, description, schema, examples.get(name, example))
+    description, (usual,) = schema.pop("description"), schema.pop("examples")
+    return query(name, description, schema, example or usual)
 
 
 NAMED = {noun.kind: noun.named for noun in NOUNS}
 """The objects of the examples, by kind."""
 
-PARAMETERS: dict[str, Schema] = {
-    **{noun.title: in_path(noun, noun.named) for noun in NOUNS},
-    "BillToVoid": in_path(A_BILL, story.WRONG_BILL),
-    **{name: parameter for noun in NOUNS for name, parameter in filters(noun).items()},
-    "IdempotencyKey": header(
-        "Idempotency-Key",
-        "Makes a retry safe: for 24 hours the same key with the same request gets the first answer again, and nothing "
-        "happens twice. Use a fresh UUID for each new request.",
-        {"type": "string", "pattern": f"^{idempotency.KEY}$"},
-        "5d6b7b8e-9f0a-4b1c-8d2e-3f4a5b6c7d8e",
+PAYMENT_FILTERS = of_list("Payments", LIST, {**NAMED, "external_reference": story.TWO_BILLS})
+
+OF_PAYMENTS: dict[str, Schema] = {
+    "Payment": in_path(Payment.kind, story.TWO_BILLS),
+    "RefundedPayment": in_path(Payment.kind, story.REFUNDED),
+    "ReversedPayment": in_path(Payment.kind, story.REVERSED),
+    "CardPayment": in_path(Payment.kind, story.CARD),
+    "Refund": in_path(Refund.kind, story.REFUND),
+    "Reversal": in_path(Reversal.kind, story.REVERSAL),
+    "Channel": query(
+        "channel",
+        "Where several channels have the reference: the one that is meant. Empty: that of the payments without one. "
+        "Unless it is given, the newest is meant.",
+        {"type": "string", "pattern": "^[a-z0-9_]{0,40}$"},
     ),
+    **PAYMENT_FILTERS,
+    **of_list("Refunds", REFUNDS.list, {"external_reference": story.REFUND}),
+    **of_list("Reversals", REVERSALS.list, {"external_reference": story.REVERSAL}),
+}
+"""Those of payments, and of what takes them back."""
+
+OF_THE_LEDGER: dict[str, Schema] = {
+    "PaidAccount": in_path("account", story.HER_WATER),
+    **{f"EntriesBy{camel(name)}": of_field(name, field) for name, field in FIELDS.items()},
+    "RecordedAfter": query("recorded_after", "Recorded after this time, in UTC.", TIME, "2026-01-31T00:00:00Z"),
+    "RecordedBefore": query("recorded_before", "Recorded before this time, in UTC.", TIME, "2099-01-01T00:00:00Z"),
+    "OccurredAfter": query("occurred_after", "Happened after this time, in UTC.", TIME, "2025-12-31T23:59:59Z"),
+    "OccurredBefore": query("occurred_before", "Happened before this time, in UTC.", TIME, "2099-01-01T00:00:00Z"),
+    "AsOf": query("as_of", "As recorded at this time, in UTC, which is not in the future.", TIME),
+    "BalanceCurrency": of_field("currency", IN_CURRENCY),
+}
+"""Those of the ledger."""
+
+IDEMPOTENCY_KEY = header(
+    "Idempotency-Key",
+    "Makes a retry safe: for 24 hours the same key with the same request gets the first answer again, and nothing "
+    "happens twice. Use a fresh UUID for each new request.",
+    {"type": "string", "pattern": f"^{idempotency.KEY}$"},
+    "5d6b7b8e-9f0a-4b1c-8d2e-3f4a5b6c7d8e",
+)
+
+PARAMETERS: dict[str, Schema] = {
+    **{noun.title: in_path(noun.kind, noun.named) for noun in NOUNS},
+    "BillToVoid": in_path(A_BILL.kind, story.WRONG_BILL),
+    **{name: parameter for noun in NOUNS for name, parameter in filters(noun).items()},
+    **OF_PAYMENTS,
+    **OF_THE_LEDGER,
+    "IdempotencyKey": IDEMPOTENCY_KEY,
+    "RequiredIdempotencyKey": {**IDEMPOTENCY_KEY, "required": True},
     "IfMatch": header("If-Match", "Only change the version with this ETag; 412 where another stands.", TAGS, '"1"'),
     "IfNoneMatch": header(
         "If-None-Match", "The ETag of the version that you have; 304 where it still stands.", TAGS, '"1"'

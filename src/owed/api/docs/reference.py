@@ -6,7 +6,8 @@ from functools import cache
 from owed.api.docs.html import Html, element, join, marked, prose, void
 from owed.api.docs.layout import links, page
 from owed.api.docs.nouns import NOUNS
-from owed.api.docs.operations import OPERATIONS, Operation
+from owed.api.docs.operation import Operation
+from owed.api.docs.operations import OPERATIONS
 from owed.api.docs.samples import as_text, body_example, curl
 from owed.api.docs.shapes import bounds, resolved, type_name
 from owed.api.fields import Schema

@@ -5,7 +5,7 @@ import shlex
 from uuid import NAMESPACE_URL, uuid5
 
 from owed.api.docs import addresses
-from owed.api.docs.operations import Operation
+from owed.api.docs.operation import Operation
 from owed.api.docs.parts import PARAMETERS
 from owed.api.fields import Schema
 from owed.api.messages import JSON
@@ -25,7 +25,7 @@ def path_example(path: str, operation: Operation) -> str:
     """Give the path of an example of an operation."""
     for parameter in (PARAMETERS[name] for name in operation.parameters):
         if parameter["in"] == "path":
-            return path.replace(f"{{{parameter['name']}}}", parameter["examples"]["external_reference"]["value"])
+            path = path.replace(f"{{{parameter['name']}}}", parameter["examples"]["external_reference"]["value"])
     return path
 
 
@@ -35,7 +35,7 @@ def curl(path: str, method: str, operation: Operation, schemas: dict[str, Schema
     lines = ["curl " + url] if method == "GET" else [f"curl -X {method} {url}"]
     if not operation.is_public:
         lines.append("-H 'Authorization: Bearer sk_test_…'")
-    if "IdempotencyKey" in operation.parameters:
+    if operation.is_idempotent:
         lines.append(f"-H 'Idempotency-Key: {idempotency_key(operation)}'")
     if operation.bodies:
         lines.append(f"-H 'Content-Type: {JSON}'")

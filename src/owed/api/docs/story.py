@@ -1,19 +1,25 @@
 """The story that the examples tell: a demo merchant's requests on one day, and what they become, decided as any are."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from functools import cache
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
-from owed.api.demo import Asked, Books, Json, demo_requests
+from owed.api.books import Asked, Books, Json, PaymentAsked
+from owed.api.demo import demo_requests
 from owed.api.fields import Faults
 from owed.api.settings import UPDATE, settings_members
+from owed.core.outcomes import Refused
 from owed.engine.clock import BatchStamp
-from owed.model.billing_object import BillingObject
 from owed.model.identifiers import IdSource
+from owed.model.named import Named
 from owed.model.tenant_settings import SettingsRecord, TenantSettings
+from owed.model.transfer import Transfer
+from owed.store.entries import Entry
+from owed.store.trial_balance import Line
 
 MORNING = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
@@ -22,6 +28,16 @@ HIS_ACCOUNT = "UAR1234567890"
 HIS_BILL = "UBR1234567890"
 WRONG_BILL = "UBR1234567889"
 """One with nothing paid on it, which may be voided."""
+
+HER_WATER = "UAR1234567888"
+PREPAID = "UAR1234567887"
+
+TWO_BILLS = "PAY-1001"
+REVERSED = "PAY-1002"
+REFUNDED = "PAY-1003"
+CARD = "PAY-1004"
+REFUND = "REF-1001"
+REVERSAL = "REV-1001"
 
 
 STARTING = SettingsRecord(tenant_id=1, settings=TenantSettings(), updated_at=MORNING)
@@ -38,15 +54,15 @@ def books() -> Books:
     return opened
 
 
-def standing(kind: str, name: str) -> BillingObject:
+def standing(kind: str, name: str) -> Any:
     """Give an object as it stands."""
     found = books().state.shelves[kind].find(1, name)
     if found is None:
         raise LookupError(name)
-    return cast("BillingObject", found)
+    return found
 
 
-def shown(item: BillingObject | SettingsRecord) -> Json:
+def shown(item: Named) -> Json:
     """Give an object as an answer has it."""
     answer: Json = msgspec.to_builtins(item.shown())
     return answer
@@ -57,7 +73,42 @@ def outcome(asked: Asked) -> Json:
     return shown(books().outcome(asked))
 
 
+def refusal(asked: Asked) -> Refused:
+    """Give what refuses a request."""
+    return books().refusal(asked)
+
+
 def settings(**given: Any) -> Json:
     """Give the settings of a new merchant, with what a request gives in place."""
     members = settings_members(UPDATE.check_members(given, "", Faults()))
     return shown(msgspec.structs.replace(STARTING, settings=members.in_place(STARTING.settings)))
+
+
+def checked(given: Json) -> Json:
+    """Give the answer to a check of a payment."""
+    answer: Json = msgspec.to_builtins(books().checked(PaymentAsked(given)))
+    return answer
+
+
+def entries(kind: str, name: str) -> list[Json]:
+    """Give the entries of an object, newest first."""
+    obligation_id = standing(kind, name).id
+    transfers = [each for each in books().state.transfers if each.obligation_id == obligation_id]
+    return [msgspec.to_builtins(entry(transfer).shown()) for transfer in reversed(transfers)]
+
+
+def entry(transfer: Transfer) -> Entry:
+    """Give a transfer as an entry; nobody says in the demo who acts."""
+    members = {name: getattr(transfer, name) for name in Entry.__struct_fields__ if hasattr(transfer, name)}
+    return Entry(**members, actor=None, reason=None)
+
+
+def trial_balance() -> Json:
+    """Draw up the trial balance."""
+    debits, credits_ = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for each in books().state.transfers:
+        debits[each.debit, each.currency] += abs(each.amount)
+        credits_[each.credit, each.currency] += abs(each.amount)
+    lines = [Line(*key, debits[key], credits_[key]) for key in sorted({*debits, *credits_})]
+    answer: Json = msgspec.to_builtins({"as_of": MORNING, "data": [line.shown() for line in lines]})
+    return answer

@@ -1,0 +1,1 @@
+"""Verification: whether the ledger is what was written, and the rest what it says (docs/ledger.md)."""

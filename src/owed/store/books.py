@@ -1,0 +1,173 @@
+"""The books of one tenant, read page by page in short statements."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from owed.core.verification.broken import Broken
+from owed.core.verification.chain import Head
+from owed.core.verification.payments import PaymentRow, TakenBackRow
+from owed.database.pool import Pool
+from owed.model.identifiers import PAYMENT, REFUND, REVERSAL, id_at, milliseconds
+from owed.model.payment import Application
+from owed.model.taken_back import Refund, Reversal, Share
+from owed.model.transfer import Transfer
+from owed.store.failures import translated
+
+PAGE = 2_000
+"""Rows of one statement: a few milliseconds, and a megabyte or so."""
+
+HEADS = """
+    -- All kinds in the order of ids, which is that of their transfers.
+    SELECT id, currency, total, transfer_version, transfer_hash,
+           CASE WHEN transferred_at BETWEEN '0001-01-02Z' AND '9999-12-30Z' THEN transferred_at END,
+           tracked, amount_due, amount_paid, amount_received, status
+      FROM ((SELECT id, currency, total, transfer_version, transfer_hash, transferred_at, tracked,
+                    NULL::int AS amount_due, NULL::int AS amount_paid, NULL::int AS amount_received, NULL AS status
+               FROM account WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3)
+            UNION ALL
+            (SELECT id, currency, total, transfer_version, transfer_hash, transferred_at, tracked,
+                    NULL, NULL, NULL, NULL
+               FROM customer WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3)
+            UNION ALL
+            (SELECT id, currency, total, transfer_version, transfer_hash, transferred_at, NULL,
+                    amount_due, amount_paid, amount_received, status
+               FROM bill WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3)) AS head
+     ORDER BY id
+     LIMIT $3
+"""
+
+COUNTED = """
+    -- How many transfers an object counts now.
+    SELECT transfer_version FROM account WHERE tenant_id = $1 AND id = $2
+     UNION ALL
+    SELECT transfer_version FROM customer WHERE tenant_id = $1 AND id = $2
+     UNION ALL
+    SELECT transfer_version FROM bill WHERE tenant_id = $1 AND id = $2
+"""
+
+TRANSFERS = """
+    -- Times that nobody can have written are brought within what Python knows; their seals break all the same.
+    SELECT tenant_id, obligation_id, version, id, amount, currency, total_after, debit, credit, cause, key_id,
+           attribution_id, attribution_digest,
+           least(greatest(occurred_at, '0001-01-02Z'), '9999-12-30Z'),
+           least(greatest(recorded_at, '0001-01-02Z'), '9999-12-30Z'),
+           payment_id, taken_back_id, hash
+      FROM transfer
+     WHERE tenant_id = $1 AND (obligation_id, version) > ($2, $3) AND obligation_id <= $4
+     ORDER BY tenant_id, obligation_id, version
+     LIMIT $5
+"""
+
+PAYMENTS = """
+    -- With what was taken of one since the time up to which payments are compared: its amounts count that too.
+    SELECT id, amount, currency, channel, applications, amount_refunded, amount_reversed,
+           CASE WHEN updated_at >= $4 THEN (
+                SELECT json_agg(json_build_array(id, kind, payment_id, amount, currency, applications, NULL))
+                  FROM ((SELECT 'refund' AS kind, * FROM refund WHERE tenant_id = $1 AND id >= $5 ORDER BY id)
+                         UNION ALL
+                        (SELECT 'reversal' AS kind, * FROM reversal WHERE tenant_id = $1 AND id >= $6 ORDER BY id)
+                       ) AS later
+                 WHERE later.payment_id = payment.id
+           ) END AS later
+      FROM payment
+     WHERE tenant_id = $1 AND id > $2 AND id < $3
+     ORDER BY id
+     LIMIT $7
+"""
+
+TAKEN_BACK = """
+    SELECT {kind}.id, '{kind}' AS kind, payment_id, {kind}.amount, {kind}.currency, {kind}.applications, channel
+      FROM {kind}
+      LEFT JOIN payment ON payment.tenant_id = {kind}.tenant_id AND payment.id = {kind}.payment_id
+     WHERE {kind}.tenant_id = $1 AND {kind}.id > $2 AND {kind}.id < $3
+     ORDER BY {kind}.id
+     LIMIT $4
+"""
+
+APPLICATIONS = msgspec.json.Decoder(tuple[Application, ...])
+SHARES = msgspec.json.Decoder(tuple[Share, ...])
+LATER = msgspec.json.Decoder(tuple[TakenBackRow, ...])
+
+Page = Sequence[asyncpg.Record]
+
+
+class Books:
+    """The books of one tenant. Each page is a statement of its own, and may be newer than the one before it."""
+
+    def __init__(self, pool: Pool, tenant_id: int = 0) -> None:
+        self._pool = pool
+        self._tenant_id = tenant_id
+
+    async def fetch(self, sql: str, *values: Any) -> Page:
+        """Run one statement, which is a transaction of its own."""
+        with translated():
+            async with self._pool.connection() as connection:
+                return await connection.fetch(sql, *values)
+
+    async def heads(self, after: str) -> list[Head]:
+        """Read what the objects with the next ids say of their obligations."""
+        return [Head(*row) for row in await self.fetch(HEADS, self._tenant_id, after, PAGE)]
+
+    async def counted(self, obligation_id: str) -> int | None:
+        """Read how many transfers an object counts now; None where there is no such object."""
+        rows = await self.fetch(COUNTED, self._tenant_id, obligation_id)
+        return rows[0][0] if rows else None
+
+    async def transfers(self, after: str, until: str) -> AsyncIterator[list[Transfer]]:
+        """Yield the transfers of a range of obligations, page by page."""
+        last: tuple[str, int] = (after, 2**63 - 1 if after else 0)
+        while page := await self.fetch(TRANSFERS, self._tenant_id, *last, until, PAGE):
+            yield [Transfer(*row) for row in page]
+            if len(page) < PAGE:
+                return
+            last = page[-1][1], page[-1][2]
+
+    async def payments(self, before: datetime) -> AsyncIterator[list[PaymentRow]]:
+        """Yield the payments that were made before a time, page by page."""
+        first_ids = [id_at(prefix, milliseconds(before)) for prefix in (PAYMENT, REFUND, REVERSAL)]
+        async for page in self._pages(PAYMENTS, first_ids[0], before, *first_ids[1:]):
+            yield list(map(payment_of, page))
+
+    async def taken_back(self, before: datetime) -> AsyncIterator[list[TakenBackRow]]:
+        """Yield the refunds and reversals that were made before a time, page by page."""
+        for kind, prefix in ((Refund.kind, REFUND), (Reversal.kind, REVERSAL)):
+            async for page in self._pages(TAKEN_BACK.format(kind=kind), id_at(prefix, milliseconds(before))):
+                yield list(map(taken_back_of, page))
+
+    async def _pages(self, sql: str, *values: Any) -> AsyncIterator[Page]:
+        """Yield the pages of a statement that gives the rows after an id."""
+        last = ""
+        while page := await self.fetch(sql, self._tenant_id, last, *values, PAGE):
+            yield page
+            last = page[-1]["id"]
+
+
+def payment_of(row: asyncpg.Record) -> PaymentRow:
+    """Give what the row of a payment says."""
+    payment_id, amount, currency, channel, _, refunded, reversed_, later = row
+    taken_back = LATER.decode(later) if later else ()
+    return PaymentRow(
+        payment_id, amount, currency, channel, decoded(APPLICATIONS, row), refunded, reversed_, taken_back
+    )
+
+
+def taken_back_of(row: asyncpg.Record) -> TakenBackRow:
+    """Give what the row of a refund or a reversal says."""
+    taken_back_id, kind, payment_id, amount, currency, _, channel = row
+    return TakenBackRow(taken_back_id, kind, payment_id, amount, currency, decoded(SHARES, row), channel)
+
+
+def decoded(decoder: "msgspec.json.Decoder[Any]", row: asyncpg.Record) -> Any:
+    """Read the applications of a row.
+
+    Raises:
+        Broken: They are none.
+    """
+    try:
+        return decoder.decode(row["applications"])
+    except msgspec.DecodeError as error:
+        raise Broken(f"its applications cannot be read: {error}", row["id"]) from error
