@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from owed.model.attribution import Actor
 from owed.model.money import MAX_TOTAL
 from tests.core.samples import JANE, KEY
-from tests.properties.requests import CREATE, UPDATE, VOIDING, Fresh, Nth, Request
+from tests.properties.requests import CREATE, PAY, TAKE_BACK, UPDATE, VOIDING, Fresh, Nth, Request
 
 Draw = st.DrawFn
 Strategy = st.SearchStrategy[Any]
@@ -167,9 +167,54 @@ def voidings(draw: Draw) -> Request:
     return Request(VOIDING, "bill", body, name, draw(conditions), actor=draw(actors), key=draw(keys))
 
 
+references_of_payments = st.sampled_from([None, None, None, "p0", "p1"])
+channels = st.sampled_from([None, "web", "shop"])
+paid_sums = st.sampled_from([1, 99, 100, 100, 500, 1_000, 1_000, 1_001, 5_000])
+optional_of_payments: dict[str, Strategy] = {
+    "external_reference": references_of_payments,
+    "channel": channels,
+    "method": st.just("eft"),
+    "paid_at": st.sampled_from(["2025-12-31T23:59:59.999999Z", "2026-03-03T08:00:00Z", "2999-01-01T00:00:00Z"]),
+    "metadata": metadata,
+}
+
+
+@st.composite
+def targets(draw: Draw) -> Json:
+    """Draw what money goes to."""
+    kind = draw(st.sampled_from(["bill", "bill", "account", "customer"]))
+    return {kind: draw(names_of(kind))}
+
+
+@st.composite
+def payments(draw: Draw) -> Request:
+    """Draw payments, to one obligation or to several."""
+    amount = draw(paid_sums)
+    body = {"amount": amount, "currency": draw(balanced["currency"]), **draw(targets())}
+    if draw(st.sampled_from([False, False, True])):
+        parts = [draw(targets()) | {"amount": draw(paid_sums)} for _ in range(draw(st.integers(1, 3)))]
+        body = {"amount": sum(part["amount"] for part in parts), "currency": "ZAR", "applications": parts}
+    further = draw(st.fixed_dictionaries({}, optional=optional_of_payments))
+    return Request(PAY, "payment", body | further | draw(wrong), actor=draw(actors), key=draw(keys))
+
+
+@st.composite
+def returns(draw: Draw) -> Request:
+    """Draw refunds and reversals, in part and in full."""
+    kind, number = draw(st.sampled_from(["refund", "reversal"])), draw(hot_places)
+    body: Json = {} if kind == "refund" else {"reason": draw(st.sampled_from(["chargeback", "error"]))}
+    if draw(st.sampled_from([False, False, True])):
+        body["amount"] = draw(paid_sums)
+    elif draw(st.sampled_from([False, False, True])):
+        body["applications"] = [{"id": Nth("payment", number, "application"), "amount": draw(paid_sums)}]
+    name = draw(st.sampled_from([*[Nth("payment", number, "id")] * 6, "p0", ":p0", "web:p1", "nobody"]))
+    further = draw(st.fixed_dictionaries({}, optional={"external_reference": references_of_payments}))
+    return Request(TAKE_BACK, kind, body | further, name, draw(conditions), actor=draw(actors), key=draw(keys))
+
+
 MAKES = [creations(kind) for kind in ("customer", "account", "bill", "bill", "bill")]
 CHANGES = [updates(kind) for kind in ("customer", "account", "bill", "bill", "settings")]
-ANY = [*MAKES, *CHANGES, corrections(), corrections(), voidings()]
+ANY = [*MAKES, *CHANGES, corrections(), corrections(), voidings(), *[payments()] * 4, *[returns()] * 2]
 
 
 @st.composite
@@ -181,5 +226,6 @@ def crowds(draw: Draw, most: int) -> list[Request]:
 @st.composite
 def contests(draw: Draw) -> list[Request]:
     """Draw requests for the same moment that are likely to want the same."""
-    kind = draw(st.sampled_from([*[corrections(), updates("bill"), updates("settings")] * 2, *MAKES[:3]]))
+    changes = [corrections(), updates("bill"), updates("settings"), payments(), returns()]
+    kind = draw(st.sampled_from([*changes * 2, *MAKES[:3]]))
     return [draw(kind) for _ in range(draw(st.integers(2, 4)))]

@@ -8,6 +8,7 @@ from owed.model.event import Event
 from tests.properties.promises import Json, shown_by
 from tests.properties.requests import Request
 
+TARGETS = ("bill", "account", "customer")
 PARENTS = ("customer", "account")
 DERIVED = ("status", "amount_remaining")
 
@@ -16,6 +17,17 @@ def faults_of_change(request: Request, shown: Json) -> Iterator[str]:
     """What a change gave is shown, and what it cleared is not; what follows from it may have changed."""
     if not holds(shown, without(DERIVED, request.body), is_merge=request.is_merge):
         yield f"{request} gave {shown}"
+
+
+def faults_of_payment(request: Request, shown: Json) -> Iterator[str]:
+    """A payment, and what takes one back, has the amounts that were asked for, and its applications add up to them."""
+    given = {name: value for name, value in request.body.items() if name not in {*TARGETS, "paid_at", "applications"}}
+    parts = [part["amount"] for part in shown["applications"]]
+    if not holds(shown, given) or sum(parts) != shown["amount"]:
+        yield f"{request} gave {shown}"
+    asked = [part["amount"] for part in request.body.get("applications", [])]
+    if asked and parts != asked:
+        yield f"{request} was applied as {parts}"
 
 
 class Family:

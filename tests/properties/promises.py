@@ -18,10 +18,13 @@ from owed.model.billing_object import BillingObject
 from owed.model.customer import Customer
 from owed.model.event import Event
 from owed.model.obligation import Obligation
+from owed.model.payment import Payment
+from owed.model.taken_back import TakenBack
 from owed.model.transfer import Cause, LedgerAccount, Transfer
 
 Json = dict[str, Any]
 Item = TypeVar("Item")
+Money = Payment | TakenBack
 
 CONSTANT = {
     Customer.kind: ("id", "external_reference"),
@@ -32,11 +35,18 @@ CONSTANT = {
 
 
 class Change(NamedTuple):
-    """One change of an object, as its events told of it: what was shown before, if it was there, and after."""
+    """One change of an object, as its events told of it: what was shown before, if it was there, and after.
+
+    Attributes:
+        total: What was owed before, whether it was tracked or not.
+        moved: What an event told of money that came in or was taken back.
+    """
 
     kind: str
     before: Json | None
     after: Json
+    total: int = 0
+    moved: Json | None = None
 
     @property
     def settles(self) -> bool:
@@ -44,6 +54,9 @@ class Change(NamedTuple):
 
     def events(self) -> tuple[str, ...]:
         """Give the types of the events that tell of it."""
+        if self.moved is not None:
+            told = "amount_reversed" if taken_back_by(self.moved) else "amount_applied"
+            return (f"obligation.{told}", *(["bill.paid"] if self.settles else []))
         if self.before is None:
             return (f"{self.kind}.created",)
         if self.after.get("status") == "voided":
@@ -52,12 +65,14 @@ class Change(NamedTuple):
 
     def transfers(self) -> Iterator[tuple[Cause, int, str]]:
         """Yield cause, amount and currency of the transfers that it takes."""
-        if self.kind == Bill.kind:
+        if self.moved is not None:
+            yield cause_of(self.moved), raised_by(self.moved), self.moved["currency"]
+        elif self.kind == Bill.kind:
             yield from self._transfers_of_bill()
         elif "balance" in self.after and "balance" not in (self.before or {}):
-            yield Cause.OPENING, self.after["balance"], self.after["currency"]
+            yield Cause.OPENING, self.after["balance"] - self.total, self.after["currency"]
         elif self.before and self.before.get("balance") != self.after.get("balance"):
-            yield Cause.BALANCE_SET, self.after["balance"] - self.before["balance"], self.after["currency"]
+            yield Cause.BALANCE_SET, self.after["balance"] - self.total, self.after["currency"]
 
     def _transfers_of_bill(self) -> Iterator[tuple[Cause, int, str]]:
         before, after, due, currency = self.before, self.after, self.after["amount_due"], self.after["currency"]
@@ -122,7 +137,7 @@ def faults_of_chain(obligation: Obligation, transfers: list[Transfer]) -> Iterat
             yield f"transfer {number} of sum {total} is {transfer}"
         if transfer.hash != seal(transfer, previous):
             yield f"transfer {number} breaks the chain"
-        if (transfer.debit if transfer.amount >= 0 else transfer.credit) is not LedgerAccount.RECEIVABLE:
+        if (transfer.debit if transfer.amount >= 0 else transfer.credit) != LedgerAccount.RECEIVABLE:
             yield f"transfer {number} stands on the wrong side: {transfer}"
         if recorded_at is not None and transfer.recorded_at <= recorded_at:
             yield f"transfer {number} is not recorded after its predecessor"
@@ -173,15 +188,74 @@ def faults_of_amounts(bill: Bill) -> Iterator[str]:
         yield f"is {status} and owes {bill.obligation.total}, with {paid} of {due} paid"
 
 
+def faults_of_money(items: Iterable[Money], transfers: Iterable[Transfer]) -> Iterator[str]:
+    """A payment holds on each obligation what its transfers say, and what was taken back of it is on record whole."""
+    taken_back = grouped((item for item in items if not isinstance(item, Payment)), lambda item: item.payment_id)
+    moved = grouped((each for each in transfers if each.payment_id), lambda each: each.payment_id)
+    payments = [item for item in items if isinstance(item, Payment)]
+    if strangers := (taken_back.keys() | moved.keys()) - {payment.id for payment in payments}:
+        yield f"money of payments that are not there: {strangers}"
+    for payment in payments:
+        yield from faults_of_one_payment(payment, taken_back.get(payment.id, []), moved[payment.id])
+
+
+def faults_of_one_payment(payment: Payment, taken_back: list[Any], transfers: list[Transfer]) -> Iterator[str]:
+    """Yield what is wrong with one payment."""
+    held: Counter[str] = Counter()
+    for transfer in transfers:
+        held[transfer.obligation_id] -= transfer.amount
+    if held != Counter({each.object_id: each.held for each in payment.applications}):
+        yield f"{payment} holds {held}"
+    for kind, amount in (("refund", payment.amount_refunded), ("reversal", payment.amount_reversed)):
+        if amount != sum(each.amount for each in taken_back if each.kind == kind):
+            yield f"{payment} was taken back by {taken_back}"
+    if sum(each.amount for each in payment.applications) != payment.amount:
+        yield f"the applications of {payment} do not add up"
+
+
 def changes(kind: str, events: Iterable[Event]) -> list[Change]:
     """List the changes that the events of an object tell of; `bill.paid` tells of one that was told just before."""
     told: list[Change] = []
+    total = 0
     for event in events:
         data = shown_by(event)
         before = told[-1].after if told else None
-        if event.type != "bill.paid" or data != before:
-            told.append(Change(kind, before, data))
+        if event.type == "bill.paid" and data == before:
+            continue
+        if before is not None and event.type.startswith("obligation."):
+            told.append(Change(kind, before, after_moving(before, raised_by(data)), total, data))
+        else:
+            told.append(Change(kind, before, data, total))
+        total += sum(amount for _, amount, _ in told[-1].transfers())
     return told
+
+
+def after_moving(shown: Json, raised: int) -> Json:
+    """Give an object as it is shown once an amount has raised what is owed on it, or has lowered it."""
+    if "amount_due" in shown:
+        paid = shown["amount_paid"] - raised
+        remaining = max(0, shown["amount_due"] - paid)
+        status = "unpaid" if remaining else "paid"
+        return shown | {"amount_paid": paid, "amount_remaining": remaining, "status": status}
+    return shown | ({"balance": shown["balance"] + raised} if "balance" in shown else {})
+
+
+def taken_back_by(moved: Json) -> str | None:
+    """Give the id of what took an amount back; None where it was applied."""
+    return moved.get("refund_id") or moved.get("reversal_id")
+
+
+def raised_by(moved: Json) -> int:
+    """Give by how much an event of money has raised what is owed."""
+    amount: int = moved["amount"]
+    return amount if taken_back_by(moved) else -amount
+
+
+def cause_of(moved: Json) -> Cause:
+    """Give the cause of the transfer that an event of money tells of."""
+    if "refund_id" in moved:
+        return Cause.REFUND
+    return Cause.REVERSAL if "reversal_id" in moved else Cause.PAYMENT
 
 
 def told_as(event: Event) -> tuple[str, str]:

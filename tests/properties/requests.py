@@ -9,31 +9,42 @@ from owed.api.bills import BILLS, VOID
 from owed.api.customers import CUSTOMERS
 from owed.api.fields import Faults
 from owed.api.forms import read_members
+from owed.api.payments import read_payment
 from owed.api.resource import Resource
+from owed.api.taken_back import REFUNDS, REVERSALS, TakingBack
 from owed.core.bills import Void
 from owed.core.command import Command
 from owed.core.create import Create
 from owed.core.journal import Journal
 from owed.core.members import Members
 from owed.core.outcomes import Outcome
+from owed.core.payments import Pay
 from owed.core.preconditions import IfMatch
 from owed.core.state import State
+from owed.core.taking_back import GiveBack, Reverse, TakeBack
 from owed.core.update import Update
 from owed.engine.pending import Idempotency
 from owed.model.attribution import Actor
 from owed.model.tenant_settings import SettingsRecord, TenantSettings
 from tests.core.samples import KEY, Stamps
 
-CREATE, UPDATE, VOIDING = "create", "update", "void"
+CREATE, UPDATE, VOIDING, PAY, TAKE_BACK = "create", "update", "void", "pay", "take back"
 
 RESOURCES: dict[str, Resource[Any]] = {resource.kind: resource for resource in (CUSTOMERS, ACCOUNTS, BILLS)}
+
+
+TAKING_BACK: dict[str, tuple[TakingBack, type[TakeBack]]] = {
+    "refund": (REFUNDS, GiveBack),
+    "reversal": (REVERSALS, Reverse),
+}
 
 
 class Nth(NamedTuple):
     """Stands, in a request that is thought of before it is sent, for a name of one of the objects that will be there.
 
     Attributes:
-        by: Which of its names; "stranger" is the id of an object that may be another tenant's.
+        by: Which of its names; "stranger" is the id of an object that may be another tenant's, "application" that of
+            the first application of a payment.
     """
 
     kind: str
@@ -116,6 +127,14 @@ def command(request: Request, settings: TenantSettings) -> Command:
         return Update(
             tenant_id=tenant_id, actor=actor, name="settings", members=wanted, if_match=if_match, faults=found
         )
+    if request.verb == PAY:
+        given = read_payment(request.body, faults)
+        return Pay(tenant_id=tenant_id, actor=actor, faults=tuple(faults.found), **given)
+    if request.verb == TAKE_BACK:
+        form, take_back = TAKING_BACK[request.kind]
+        given = form.read(request.body, faults)
+        whose: dict[str, Any] = {"tenant_id": tenant_id, "actor": actor, "faults": tuple(faults.found)}
+        return take_back(**whose, payment=request.name, if_match=if_match, **given)
     members = members_of(request, faults)
     found = tuple(faults.found)
     if request.verb == CREATE:

@@ -23,9 +23,9 @@ from owed.database.pool import Pool
 from owed.engine.pending import Reply
 from tests.core.samples import Stamps
 from tests.properties import bodies
-from tests.properties.effects import Family, faults_of_change
-from tests.properties.promises import faults
-from tests.properties.requests import CREATE, Fresh, Nth, Request, Sent
+from tests.properties.effects import Family, faults_of_change, faults_of_payment
+from tests.properties.promises import faults, faults_of_money
+from tests.properties.requests import CREATE, PAY, TAKE_BACK, Fresh, Nth, Request, Sent
 from tests.properties.worlds import InMemory, Link, OnPostgres, Record
 
 SOAK = int(os.environ.get("OWED_SOAK") or 0)
@@ -74,6 +74,9 @@ class TwoWorlds(RuleBasedStateMachine):
         account = {"external_reference": "a", "customer": {"external_reference": "a", "currency": "ZAR"}}
         body = {"external_reference": "a", "currency": "ZAR", "amount_due": 1_000, "account": account}
         self.ask([Request(CREATE, "bill", body, tenant_id=tenant) for tenant in self.postgres.tenants])
+        self.refuse_untold_effects(self.runner.run(self.postgres.record()))
+        paid = {"amount": 1, "currency": "ZAR", "bill": "a"}
+        self.ask([Request(PAY, "payment", paid, tenant_id=tenant) for tenant in self.postgres.tenants])
 
     @rule(tenant=tenants, request=bodies.creations("customer") | bodies.creations("account"), worker=workers)
     def create_owner(self, tenant: int, request: Request, worker: int) -> None:
@@ -103,6 +106,16 @@ class TwoWorlds(RuleBasedStateMachine):
     @rule(tenant=tenants, request=bodies.voidings(), worker=workers)
     def void(self, tenant: int, request: Request, worker: int) -> None:
         """Void a bill for good, or be told that there is money on it."""
+        self.ask([self.meant(tenant, request)], worker)
+
+    @rule(tenant=tenants, request=bodies.payments(), worker=workers)
+    def pay(self, tenant: int, request: Request, worker: int) -> None:
+        """Pay a bill or a balance, or several, in part, in full or too much."""
+        self.ask([self.meant(tenant, request)], worker)
+
+    @rule(tenant=tenants, request=bodies.returns(), worker=workers)
+    def take_back(self, tenant: int, request: Request, worker: int) -> None:
+        """Refund or reverse a payment, in part or in full, or be told that it holds no more."""
         self.ask([self.meant(tenant, request)], worker)
 
     @rule(tenant=tenants, request=bodies.updates("settings"), worker=workers)
@@ -174,13 +187,20 @@ class TwoWorlds(RuleBasedStateMachine):
             case Fresh():
                 self.numbers += 1
                 return f"r{self.numbers}"
-            case Nth(kind, number, "stranger"):
-                return nth(self.memory.objects(kind), number).id
-            case Nth(kind, number, by):
-                return getattr(nth(self.memory.objects(kind, tenant_id), number), by)
+            case Nth():
+                return self.nth(thought, tenant_id)
             case dict():
                 return {name: self.named(value, tenant_id) for name, value in thought.items()}
+            case list():
+                return [self.named(value, tenant_id) for value in thought]
         return thought
+
+    def nth(self, thought: Nth, tenant_id: int) -> Any:
+        """Give the name that an object goes by."""
+        if thought.by == "stranger":
+            return nth(self.memory.objects(thought.kind), thought.number).id
+        found: Any = nth(self.memory.objects(thought.kind, tenant_id), thought.number)
+        return found.applications[0].id if thought.by == "application" else getattr(found, thought.by)
 
     def send(self, requests: Sequence[Request]) -> list[Sent]:
         """Make ready to send, with the settings that stand now."""
@@ -206,6 +226,7 @@ class TwoWorlds(RuleBasedStateMachine):
         for table in Record._fields:
             assert getattr(in_memory, table) == getattr(on_postgres, table), table
         assert list(faults(on_postgres.objects, on_postgres.transfers, on_postgres.events)) == []
+        assert list(faults_of_money(on_postgres.payments, on_postgres.transfers)) == []
         self.refuse_untold_effects(on_postgres)
         self.refuse_nobodys_words(on_postgres)
 
@@ -217,6 +238,8 @@ class TwoWorlds(RuleBasedStateMachine):
             if request.verb == CREATE:
                 self.made |= request.parts()
                 assert list(family.faults(request)) == []
+            elif request.verb in {PAY, TAKE_BACK}:
+                assert list(faults_of_payment(request, json.loads(reply.answer.body))) == []
             else:
                 assert list(faults_of_change(request, json.loads(reply.answer.body))) == []
         assert record.names() == self.made

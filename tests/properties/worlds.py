@@ -10,7 +10,6 @@ import msgspec
 
 from owed.core.outcomes import Done, Outcome
 from owed.core.settings import settings_of
-from owed.core.state import Named
 from owed.database.pool import Pool
 from owed.engine.engine import Engine
 from owed.engine.pending import Reply
@@ -20,6 +19,9 @@ from owed.model.attribution import Actor, Attribution
 from owed.model.bill import Bill
 from owed.model.billing_object import BillingObject
 from owed.model.event import Event
+from owed.model.named import Named
+from owed.model.payment import Payment
+from owed.model.taken_back import Refund, Reversal
 from owed.model.tenant_settings import SettingsRecord, TenantSettings
 from owed.model.transfer import Transfer
 from owed.store import settings
@@ -27,15 +29,21 @@ from owed.store.accounts import ACCOUNTS
 from owed.store.bills import BILLS
 from owed.store.customers import CUSTOMERS
 from owed.store.memory import MemoryStore, Tables
+from owed.store.payments import PAYMENTS
 from owed.store.postgres import PostgresStore
 from owed.store.records import kept_answer
+from owed.store.tables import Table
+from owed.store.taken_back import REFUNDS, REVERSALS
 from tests.core.samples import NOW, Stamps
 from tests.properties.requests import Sent
 from tests.store.reading import transfer
 
 DAY = timedelta(days=1)
 
-TABLES = (ACCOUNTS, BILLS, CUSTOMERS)
+Money = Payment | Refund | Reversal
+
+MONEY: tuple[Table[Any], ...] = (PAYMENTS, REFUNDS, REVERSALS)
+TABLES: tuple[Table[Any], ...] = (ACCOUNTS, BILLS, CUSTOMERS)
 """In the order of their kinds, which is also the order of the keys in memory."""
 
 
@@ -43,6 +51,7 @@ class Record(NamedTuple):
     """All that a world keeps of some tenants, each table in the order of its key."""
 
     objects: list[BillingObject]
+    payments: list[Money]
     statuses: dict[tuple[int, str], str]
     settings: list[SettingsRecord]
     transfers: list[Transfer]
@@ -120,9 +129,9 @@ class InMemory:
 
     def shown(self, kind: str, tenant_id: int, name: str) -> dict[str, Any]:
         """Give an object as the API shows it, by its id or its reference; nothing where there is none."""
-        objects, references = self.store.tables.objects, self.store.tables.references
+        objects, names = self.store.tables.objects, self.store.tables.names
         key = (kind, tenant_id, name)
-        found = objects.get(key) or objects.get(references.get(key, key))
+        found = objects.get(key) or objects.get(names.get(key, key))
         shown = found.shown() if isinstance(found, BillingObject | SettingsRecord) else {}
         built: dict[str, Any] = msgspec.to_builtins(shown)
         return built
@@ -132,14 +141,16 @@ class InMemory:
         tables = self.store.tables
         everything = [item for _, item in sorted(tables.objects.items())]
         objects = [item for item in everything if isinstance(item, BillingObject)]
+        payments = [item for item in everything if isinstance(item, Payment | Refund | Reversal)]
         return Record(
             objects,
+            payments,
             {(item.tenant_id, item.id): item.status.value for item in objects if isinstance(item, Bill)},
             [item for item in everything if isinstance(item, SettingsRecord)],
             [tables.transfers[key] for key in sorted(tables.transfers)],
             [tables.events[key] for key in sorted(tables.events)],
             [tables.attributions[key] for key in sorted(tables.attributions)],
-            {(item.tenant_id, term, item.id) for item in objects for term in item.terms()},
+            {(item.tenant_id, term, item.id) for item in (*objects, *payments) for term in item.terms()},
             {key: kept for key in sorted(tables.answers) if (kept := self.store.kept(key))},
         )
 
@@ -191,7 +202,7 @@ class OnPostgres:
 
     async def record(self) -> Record:
         """Read everything, with statements of our own."""
-        rows = {table.kind: await self._rows(table.kind, "tenant_id, id") for table in TABLES}
+        rows = {table.kind: await self._rows(table.kind, "tenant_id, id") for table in (*TABLES, *MONEY)}
         tenants = await self._reader.fetch("SELECT * FROM tenant WHERE id = ANY($1) ORDER BY id", self.tenants)
         transfers = await self._rows("transfer", "tenant_id, obligation_id, version")
         events = await self._rows("event", "tenant_id, object_id, sequence")
@@ -200,6 +211,7 @@ class OnPostgres:
         answers = await self._rows("answer", "tenant_id, key", "recorded_at >= now() - interval '24 hours'")
         return Record(
             [table.from_row(row) for table in TABLES for row in rows[table.kind]],
+            [table.from_row(row) for table in MONEY for row in rows[table.kind]],
             {(row["tenant_id"], row["id"]): row["status"] for row in rows[Bill.kind]},
             [settings.from_row(row) for row in tenants],
             [transfer(row) for row in transfers],
