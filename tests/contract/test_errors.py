@@ -9,7 +9,18 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.contract.client import PROBLEM, Answer, Client
-from tests.contract.samples import CUSTOMERS, a_customer, a_key, a_reference, a_request, at, create
+from tests.contract.samples import (
+    CUSTOMERS,
+    PAYMENTS,
+    a_customer,
+    a_key,
+    a_payment,
+    a_reference,
+    a_request,
+    at,
+    create,
+    pay,
+)
 from tests.contract.service import Database, Service, dsn_of
 
 TOO_LARGE = b" " * (2**20 + 1)
@@ -33,6 +44,8 @@ def problems(client: Client, anonymous: Client, public: Client, service: Service
         "conflict": client.patch(at(customer), {"currency": "USD"}),
         "precondition_failed": client.patch(at(customer), {"name": "x"}, If_Match='"other"'),
         "idempotency_key_reused": client.post(CUSTOMERS, a_request(), Idempotency_Key=key),
+        "payment_not_found": client.get(f"{PAYMENTS}/nothing"),
+        "payment_refused": pay(client, 2, customer=customer["id"]),
     }
 
 
@@ -48,7 +61,12 @@ STATUSES = {
     "conflict": 409,
     "precondition_failed": 412,
     "idempotency_key_reused": 422,
+    "payment_not_found": 404,
+    "payment_refused": 422,
 }
+
+FURTHER = {"payment_refused": {"rule", "rules", "would_pass"}}
+"""Members that a problem has beside those that all have."""
 
 
 @pytest.mark.parametrize("code", STATUSES)
@@ -58,11 +76,13 @@ def test_a_problem_has_its_row_of_the_table(problems: dict[str, Answer], code: s
     problem = answer.json()
     assert (answer.status, problem["status"], problem["code"]) == (STATUSES[code], STATUSES[code], code)
     assert answer.media_type() == PROBLEM
-    assert set(problem) - {"errors"} == {"type", "title", "status", "detail", "instance", "code", "request_id"}
-    assert all(isinstance(problem[member], str) and problem[member] for member in set(problem) - {"errors", "status"})
+    further = FURTHER.get(code, set())
+    always = {"type", "title", "status", "detail", "instance", "code", "request_id"}
+    assert set(problem) - {"errors"} == always | further
+    assert all(isinstance(problem[member], str) and problem[member] for member in always - {"status"})
     assert problem["request_id"] == answer.header("Request-Id")
     assert re.fullmatch(f"https?://[^/]+/docs/errors#{code.replace('_', '-')}", problem["type"])
-    assert problem["instance"].startswith(CUSTOMERS)
+    assert problem["instance"].startswith((CUSTOMERS, PAYMENTS))
 
 
 @pytest.mark.parametrize("code", STATUSES)
@@ -203,6 +223,38 @@ def test_validation_comes_before_the_state(client: Client) -> None:
     assert client.post(f"{CUSTOMERS}?x=1", {"external_reference": customer["external_reference"]}).status == 400
     assert client.patch(at(customer), {"currency": "USD", "name": 5}).status == 400
     assert client.patch(at(customer), {"currency": "USD", "id": "bcus_other"}).status == 400
+
+
+def test_a_payment_is_refused_in_the_order_of_every_request(client: Client, public: Client) -> None:
+    """1.1: authentication, media type, idempotency key, validation; then an absent object, a conflict, the rules."""
+    owes = a_customer(client, currency="ZAR", balance=1)
+    reference = a_payment(client, 1, customer=a_customer(client, currency="ZAR", balance=1)["id"],
+                          external_reference=a_reference())["external_reference"]  # fmt: skip
+    beyond = {"amount": 2, "currency": "ZAR", "customer": owes["id"]}
+    key = {"Idempotency_Key": a_key()}
+    taken = beyond | {"external_reference": reference}
+    absent = taken | {"customer": a_reference()}
+    wrong = absent | {"amount": 0}
+    answers = [
+        public.post(PAYMENTS, wrong, Content_Type="text/plain"),
+        client.post(PAYMENTS, wrong, Content_Type="text/plain"),
+        client.post(PAYMENTS, wrong),
+        client.post(PAYMENTS, wrong, **key),
+        client.post(PAYMENTS, absent, **key),
+        client.post(PAYMENTS, taken, Idempotency_Key=a_key()),
+        client.post(PAYMENTS, beyond, Idempotency_Key=a_key()),
+    ]
+    assert [(answer.status, answer.code) for answer in answers] == [
+        (403, "forbidden"),
+        (415, "unsupported_media_type"),
+        (400, "invalid_request"),
+        (400, "invalid_request"),
+        (404, "not_found"),
+        (409, "conflict"),
+        (422, "payment_refused"),
+    ]
+    assert answers[2].pointers == ["header: Idempotency-Key"]
+    assert answers[3].pointers == ["/amount"]
 
 
 # 500 and 503

@@ -21,6 +21,7 @@ from tests.contract.samples import (
     an_account,
     at,
     create,
+    pay,
 )
 from tests.contract.service import Database, Merchant, Service
 
@@ -481,6 +482,21 @@ def test_of_concurrent_requests_with_one_key_one_happens_and_the_others_replay_i
         assert len({answer.body for answer in answers}) == 1
         assert sorted(is_replay(answer) for answer in answers) == [False] + [True] * 9
         assert database.value("SELECT count(*) FROM transfer WHERE obligation_id = $1", answers[0].json()["id"]) == 1
+    caller.close()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_of_concurrent_payments_with_one_key_one_is_taken_and_the_others_replay_it(
+    service: Service, two_workers: Service, client: Client, workers: int
+) -> None:
+    """1.4: exactly once, where money moves: what is owed falls by one payment."""
+    caller = (service if workers == 1 else two_workers).client(client.key)
+    customer, key = a_customer(client, currency="ZAR", balance=1000), a_key()
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda _: pay(caller, 10, key=key, customer=customer["id"]), range(10)))
+    assert {(answer.status, answer.body) for answer in answers} == {(201, answers[0].body)}
+    assert sorted(is_replay(answer) for answer in answers) == [False] + [True] * 9
+    assert client.get(at(customer)).json()["balance"] == 990
     caller.close()
 
 
