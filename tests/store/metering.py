@@ -35,6 +35,10 @@ class Metered:
         self._connection = connection
         self._meter = meter
 
+    def __getattr__(self, name: str) -> Any:
+        """Give what needs no meter: what begins and ends a transaction."""
+        return getattr(self._connection, name)
+
     async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         (row,) = await self._connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", *values)
         plan = json.loads(row[0])[0]["Plan"]

@@ -18,6 +18,7 @@ from owed.model.payment import Application, Payment
 from owed.model.taken_back import Share
 from owed.store.failures import errors_seen
 from owed.store.lookups import Lookups
+from owed.store.objects import OBJECTS
 from owed.store.postgres import PostgresStore
 from tests.core.samples import (
     JANE,
@@ -35,6 +36,7 @@ from tests.core.samples import (
     update_bill,
 )
 from tests.engine.desk import DONE, Desk, render, word, words
+from tests.store.metering import Meter, load
 from tests.store.reading import read_events, read_object, read_objects, read_transfers
 from tests.store.relay import Fate, relayed
 from tests.store.saving import SOON, Open, carried_out, created, named, standing
@@ -351,6 +353,28 @@ async def test_a_name_that_stands_for_a_newer_payment_once_the_locks_are_there_h
         else:
             with pytest.raises(Conflict):
                 await holding
+
+
+@pytest.mark.parametrize("kind", ["customer", "bill", "payment"])
+async def test_to_hold_an_object_costs_the_same_however_many_there_are(dsn: str, tenant: int, kind: str) -> None:
+    """Few buffers, by id and by reference: among 5,000 a walk of them all reads more than 150."""
+    stamp, meter = Stamps(7)(), Meter(dsn)
+    async with pooled(dsn) as pool, session(dsn) as psql:
+        base = next(it for it in created(await write_all(PostgresStore(pool, dsn), tenant)) if it.kind == kind)
+        many = [
+            msgspec.structs.replace(base, id=stamp.new_id(OBJECTS[kind].prefix), external_reference=f"x{number}")
+            for number in range(5000)
+        ]
+        await load(psql, many)
+
+    try:
+        for name in ("x77", many[99].id):
+            meter.buffers = 0
+            state = await held_state(PostgresStore(meter, dsn), named(tenant, name, kind=kind))
+            assert state.shelves[kind].find(tenant, name) is not None
+            assert meter.buffers < 60
+    finally:
+        await meter.close()
 
 
 # What is taken

@@ -117,7 +117,7 @@ def wanted(names: Iterable[Name]) -> tuple[list[Any], ...]:
     ids, references, in_channel = [], [], []
     for _, tenant_id, text in names:
         channel, colon, reference = text.rpartition(":")
-        if not is_name(reference):
+        if not is_name(reference) or (channel and not is_name(channel)):
             continue
         if colon:
             in_channel.append((tenant_id, channel, reference))
