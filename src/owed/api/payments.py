@@ -108,7 +108,7 @@ LIST = Listing(
             "channel": (CHANNEL, search.channel_term),
             "method": (METHOD, search.method_term),
             "status": (
-                Choice(tuple(PaymentStatus), "How the payment stands.", PaymentStatus.SUCCEEDED),
+                Choice(tuple(PaymentStatus), "How the payment stands.", PaymentStatus.SUCCEEDED.value),
                 lambda status: "" if status == PaymentStatus.SUCCEEDED else search.status_term(status),
             ),
         },

@@ -151,7 +151,7 @@ REFUNDS = TakingBack(GiveBack, {"reason": Text(255, "Why the money is given back
 REVERSALS = TakingBack(
     Reverse,
     {
-        "reason": Choice(tuple(ReversalReason), "Why the money never was good.", ReversalReason.DISHONOURED),
+        "reason": Choice(tuple(ReversalReason), "Why the money never was good.", ReversalReason.DISHONOURED.value),
         "occurred_at": OCCURRED_AT,
     },
     required=("reason",),

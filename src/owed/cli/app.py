@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from owed import __version__
-from owed.cli import keys, merchants, migrate, nouns, serve, settings, simulate, verify
+from owed.cli import keys, merchants, migrate, nouns, payments, serve, settings, simulate, verify
 from owed.cli.errors import Refused
 from owed.database import DatabaseError
 from owed.settings import SettingsError
@@ -22,6 +22,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(settings.app, name="settings")
 for noun in nouns.NOUNS:
     app.add_typer(nouns.commands(noun), name=noun.plural)
+app.add_typer(payments.app, name="payments")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  (typer calls it so)

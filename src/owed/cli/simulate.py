@@ -1,9 +1,13 @@
 """`owed simulate`."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from owed.simulation import simulation
 from owed.simulation.simulation import Summary
@@ -18,12 +22,23 @@ def simulate(*, seed: Seed = 1, steps: Steps = 10_000) -> None:
     Nothing is stored, and no database is needed.
     """
     began = time.monotonic()
-    summary = simulation.simulate(seed, steps)
+    with progress(steps) as tell:
+        summary = simulation.simulate(seed, steps, on_world=tell)
     if summary.failure:
         typer.echo("\n".join(summary.failure.lines()))
         typer.echo(f"\nFailed: {counted(summary)}. Repeat with --seed {seed} --steps {summary.steps}.")
         raise typer.Exit(1)
     typer.echo(f"All held: {counted(summary)}, {time.monotonic() - began:.1f} s.")
+
+
+@contextmanager
+def progress(steps: int) -> Iterator[Callable[[Summary], None]]:
+    """Show how far it is, on a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("Simulating"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=steps)
+        yield lambda summary: bar.update(task, completed=summary.steps)
 
 
 def counted(summary: Summary) -> str:

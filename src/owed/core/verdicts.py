@@ -115,4 +115,4 @@ def right(explanation: Explanation) -> str:
         ways.append(str(between.min) if between.min == between.max else f"{between.min} to {between.max}")
     if explanation.settles is not None:
         ways.append(f"just {explanation.settles}, all that is owed")
-    return f"It would take {', or '.join(ways)}." if ways else "No other amount would pass at present."
+    return f"It would take {', or '.join(ways)}." if ways else "No amount would pass at present."
