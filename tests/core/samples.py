@@ -20,7 +20,7 @@ from owed.core.payments import Pay
 from owed.core.preconditions import IfMatch
 from owed.core.settings import SettingsMembers
 from owed.core.state import State
-from owed.core.taking_back import Claim, GiveBack, Reverse
+from owed.core.taking_back import Portion, RefundPayment, ReversePayment
 from owed.core.update import Update
 from owed.core.verdicts import Target
 from owed.model.attribution import Actor
@@ -128,13 +128,15 @@ def payment(
     return Pay(tenant_id=tenant, actor=actor, amount=amount, currency=currency, targets=tuple(targets), **given)
 
 
-def refund(payment: str, /, *wanted: tuple[str, int], tenant: int = 1, actor: Actor = KEY, **given: Any) -> GiveBack:
+def refund(
+    payment: str, /, *wanted: tuple[str, int], tenant: int = 1, actor: Actor = KEY, **given: Any
+) -> RefundPayment:
     """Refund a payment.
 
     Args:
         wanted: The id of each application, and the amount that is wanted of it; none: of the newest first.
     """
-    return GiveBack(tenant_id=tenant, actor=actor, payment=payment, wanted=claims(wanted), **given)
+    return RefundPayment(tenant_id=tenant, actor=actor, payment=payment, portions=portions(wanted), **given)
 
 
 def reverse(
@@ -145,14 +147,16 @@ def reverse(
     actor: Actor = KEY,
     reason: str | None = "dishonoured",
     **given: Any,
-) -> Reverse:
+) -> ReversePayment:
     """Reverse a payment; what is wanted is as in `refund`."""
-    return Reverse(tenant_id=tenant, actor=actor, payment=payment, wanted=claims(wanted), reason=reason, **given)
+    return ReversePayment(
+        tenant_id=tenant, actor=actor, payment=payment, portions=portions(wanted), reason=reason, **given
+    )
 
 
-def claims(wanted: Iterable[tuple[str, int]]) -> tuple[Claim, ...] | UnsetType:
+def portions(wanted: Iterable[tuple[str, int]]) -> tuple[Portion, ...] | UnsetType:
     numbered = enumerate(wanted)
-    return tuple(Claim(name, amount, f"/applications/{number}") for number, (name, amount) in numbered) or UNSET
+    return tuple(Portion(name, amount, f"/applications/{number}") for number, (name, amount) in numbered) or UNSET
 
 
 def creation(

@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from owed.core.journal import Journal, digest
+from owed.core.ledger import Source
 from owed.model.attribution import Actor
 from owed.model.obligation import Obligation
 from owed.model.transfer import Cause
@@ -36,23 +37,23 @@ def test_transfers_of_one_obligation_are_recorded_one_after_the_other(times: lis
 
 def test_two_transfers_of_one_command_are_recorded_one_after_the_other() -> None:
     journal = Journal(1, KEY, Stamps()())
-    first = journal.post(Obligation(), "bcus_1", 5, "ZAR", Cause.OPENING)
-    second = journal.post(first, "bcus_1", 5, "ZAR", Cause.BALANCE_SET)
+    first = journal.post(Obligation(), "bcus_1", 5, "ZAR", Source(Cause.OPENING))
+    second = journal.post(first, "bcus_1", 5, "ZAR", Source(Cause.BALANCE_SET))
 
     assert (first.recorded_at, second.recorded_at) == (NOW, NOW + MICROSECOND)
 
 
 def test_a_transfer_happened_when_it_was_recorded_unless_somebody_says_otherwise() -> None:
     journal = Journal(1, KEY, Stamps()())
-    first = journal.post(Obligation(), "bcus_1", 5, "ZAR", Cause.OPENING)
-    journal.post(first, "bcus_1", 5, "ZAR", Cause.BALANCE_SET, occurred_at=NOW - timedelta(days=3))
+    first = journal.post(Obligation(), "bcus_1", 5, "ZAR", Source(Cause.OPENING))
+    journal.post(first, "bcus_1", 5, "ZAR", Source(Cause.BALANCE_SET, occurred_at=NOW - timedelta(days=3)))
 
     assert [transfer.occurred_at for transfer in journal.transfers] == [NOW, NOW - timedelta(days=3)]
 
 
 def test_an_obligation_stands_as_its_last_transfer_says() -> None:
     journal = Journal(1, KEY, Stamps()())
-    obligation = journal.post(Obligation(total=2), "bcus_1", 5, "ZAR", Cause.OPENING)
+    obligation = journal.post(Obligation(total=2), "bcus_1", 5, "ZAR", Source(Cause.OPENING))
 
     (transfer,) = journal.transfers
     assert obligation == Obligation("ZAR", 7, version=1, hash=transfer.hash, recorded_at=NOW)
@@ -68,7 +69,7 @@ def test_words_are_kept_where_there_are_any(actor: Actor, kept: int) -> None:
 def test_words_are_of_the_object_that_the_command_says_it_is_about_be_it_last() -> None:
     """A composite knows its own id only once the objects that it belongs to are made."""
     journal = Journal(1, JANE, Stamps()())
-    journal.post(Obligation(), "bcus_1", 5, "ZAR", Cause.OPENING)
+    journal.post(Obligation(), "bcus_1", 5, "ZAR", Source(Cause.OPENING))
     journal.concern("bacc_1", "account.create")
 
     (words,) = journal.attributions()

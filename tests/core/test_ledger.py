@@ -56,7 +56,7 @@ def test_each_side_of_the_ledger_nets_what_became_of_a_bill() -> None:
     for command in (update_bill(currency="USD", amount_paid=400), update_bill(amount_paid=0), void()):
         books.done(command)
 
-    net: Counter[tuple[LedgerAccount, str]] = Counter()
+    net: Counter[tuple[str, str]] = Counter()
     for transfer in books.state.transfers:
         net[transfer.debit, transfer.currency] += abs(transfer.amount)
         net[transfer.credit, transfer.currency] -= abs(transfer.amount)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from owed.core.rules import Explanation, Payable, Range, Rule, explain, payable
+from owed.core.rules import Explanation, Payable, Range, Rule, explain, payable_of
 from owed.model.account import Account
 from owed.model.bill import MAX_AMOUNT, Bill
 from owed.model.billing_object import BillingObject
@@ -129,7 +129,7 @@ def with_rules(name: str) -> Iterator[tuple[Payable, Facts, PaymentRules | None]
     """Yield an obligation of the table under all rules that there can be."""
     item, facts = OBLIGATIONS[name]
     for rules in EVERY_RULES:
-        yield payable(msgspec.structs.replace(item, payment_rules=rules)), facts, rules
+        yield payable_of(msgspec.structs.replace(item, payment_rules=rules)), facts, rules
 
 
 def passing(explanation: Explanation) -> list[int]:
@@ -208,7 +208,7 @@ def no_credit(least: int, most: int = MAX_RULE_AMOUNT) -> PaymentRules:
 
 def asked(item: BillingObject, amount: int) -> tuple[list[str], tuple[int, int] | None, int | None]:
     """Give what refuses an amount, which range would pass, and what settles."""
-    explanation = explain(payable(item), amount, "ZAR")
+    explanation = explain(payable_of(item), amount, "ZAR")
     within = explanation.would_pass
     bounds = None if within is None else (within.min, within.max)
     return [rule.value for rule in explanation.rules], bounds, explanation.settles
@@ -402,8 +402,8 @@ RULES = strict(100, 5000)
 def test_of_each_object_the_rules_see_what_is_owed_and_how_much_it_takes(
     item: BillingObject, expected: Payable
 ) -> None:
-    assert payable(msgspec.structs.replace(item, payment_rules=RULES)) == expected
-    assert payable(msgspec.structs.replace(item, payment_rules=None)) == expected._replace(rules=None)
+    assert payable_of(msgspec.structs.replace(item, payment_rules=RULES)) == expected
+    assert payable_of(msgspec.structs.replace(item, payment_rules=None)) == expected._replace(rules=None)
 
 
 # Numbers of any size

@@ -57,9 +57,9 @@ def test_the_id_is_tried_before_the_reference_whichever_was_loaded_first(order: 
 def test_the_id_of_a_bill_is_no_reference_that_is_taken() -> None:
     first, second = two_bills()
 
-    assert not State([first]).bills.is_taken(1, first.id)
-    assert State([second]).bills.is_taken(1, first.id)
-    assert not State([second]).bills.is_taken(2, first.id)
+    assert not State([first]).bills.holder(1, first.id)
+    assert State([second]).bills.holder(1, first.id)
+    assert not State([second]).bills.holder(2, first.id)
 
 
 def test_two_bills_that_share_a_text_stay_two() -> None:

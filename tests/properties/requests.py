@@ -21,7 +21,7 @@ from owed.core.outcomes import Outcome
 from owed.core.payments import Pay
 from owed.core.preconditions import IfMatch
 from owed.core.state import State
-from owed.core.taking_back import GiveBack, Reverse, TakeBack
+from owed.core.taking_back import RefundPayment, ReversePayment, TakeBack
 from owed.core.update import Update
 from owed.engine.pending import Idempotency
 from owed.model.attribution import Actor
@@ -34,8 +34,8 @@ RESOURCES: dict[str, Resource[Any]] = {resource.kind: resource for resource in (
 
 
 TAKING_BACK: dict[str, tuple[TakingBack, type[TakeBack]]] = {
-    "refund": (REFUNDS, GiveBack),
-    "reversal": (REVERSALS, Reverse),
+    "refund": (REFUNDS, RefundPayment),
+    "reversal": (REVERSALS, ReversePayment),
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from owed.core.create import Create
 from owed.core.payments import Pay
-from owed.core.taking_back import GiveBack, Reverse
+from owed.core.taking_back import RefundPayment, ReversePayment
 from owed.core.update import Update
 from owed.model.billing_object import BillingObject
 from owed.model.customer import Customer
@@ -39,7 +39,7 @@ ANY = PaymentRules(1, 99_999, underpayment_allowed=True, overpayment_allowed=Tru
 MONEY = ("currency", "balance", "status", "amount_paid", "amount_remaining")
 TICK = timedelta(microseconds=1)
 
-HISTORIES: dict[str, Sequence[Create | Pay | GiveBack | Reverse | Update]] = {
+HISTORIES: dict[str, Sequence[Create | Pay | RefundPayment | ReversePayment | Update]] = {
     "customer": [
         create("x", currency="ZAR", payment_rules=ANY),
         pay("x", 300, kind="customer"),  # while no balance is tracked

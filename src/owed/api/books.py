@@ -16,7 +16,7 @@ from owed.core.outcomes import Done, Outcome, Refused
 from owed.core.payments import Pay
 from owed.core.stamp import Stamp
 from owed.core.state import State
-from owed.core.taking_back import GiveBack, Reverse
+from owed.core.taking_back import RefundPayment, ReversePayment
 from owed.core.update import Update
 from owed.model.attribution import Actor
 from owed.model.named import Named
@@ -83,16 +83,16 @@ class TakingBackAsked(NamedTuple):
         payment: The payment's id or external reference.
     """
 
-    kind: type[GiveBack | Reverse]
+    makes: type[RefundPayment | ReversePayment]
     payment: str
     given: Json
 
-    def command(self, whose: Whose) -> GiveBack | Reverse:
+    def command(self, whose: Whose) -> RefundPayment | ReversePayment:
         """Make the command that the request would be."""
         faults = Faults()
-        given = (REFUNDS if self.kind is GiveBack else REVERSALS).read(self.given, faults)
+        given = (REFUNDS if self.makes is RefundPayment else REVERSALS).read(self.given, faults)
         always: Json = {"tenant_id": whose.tenant_id, "actor": whose.actor, "faults": tuple(faults.found)}
-        return self.kind(**always, payment=self.payment, **given)
+        return self.makes(**always, payment=self.payment, **given)
 
 
 class Books:

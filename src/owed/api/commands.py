@@ -29,12 +29,14 @@ class Form(NamedTuple):
         value: The body's JSON value; UNSET where it is no JSON.
         fingerprinted: What of the body tells one request from another.
         faults: All that is wrong so far.
+        parameters: Of the query, those that the route knows.
     """
 
     actor: Actor
     value: Any
     fingerprinted: Any
     faults: Faults
+    parameters: dict[str, str]
 
 
 def read_form(request: Request, *, may_be_empty: bool = False, parameters: tuple[str, ...] = ()) -> Form:
@@ -45,16 +47,16 @@ def read_form(request: Request, *, may_be_empty: bool = False, parameters: tuple
         parameters: Of the query, that the route knows.
     """
     faults = Faults()
-    query.note_unknown(request, faults, parameters)
+    given = query.note_unknown(request, faults, parameters)
     actor = Actor(request.key.id, words(request, "Owed-Actor", faults), words(request, "Owed-Reason", faults))
     if may_be_empty and not request.body:
-        return Form(actor, {}, "", faults)
+        return Form(actor, {}, "", faults, given)
     try:
         value = decode(request.body)
     except BadJson as error:
         faults.found += error.faults
-        return Form(actor, msgspec.UNSET, request.body, faults)
-    return Form(actor, value, value, faults)
+        return Form(actor, msgspec.UNSET, request.body, faults, given)
+    return Form(actor, value, value, faults, given)
 
 
 def words(request: Request, header: str, faults: Faults) -> str | None:

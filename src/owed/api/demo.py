@@ -12,7 +12,7 @@ from owed.core.accounts import AccountMembers
 from owed.core.bills import BillMembers, Void
 from owed.core.customers import CustomerMembers
 from owed.core.state import State
-from owed.core.taking_back import GiveBack, Reverse
+from owed.core.taking_back import RefundPayment, ReversePayment
 from owed.database.pool import Connection
 from owed.engine.clock import BatchStamp, Clock
 from owed.engine.store import Writing
@@ -166,8 +166,8 @@ new_account = partial(ObjectAsked, accounts.CREATE, AccountMembers)
 new_bill = partial(ObjectAsked, bills.CREATE, BillMembers)
 bill_update = partial(ObjectAsked, bills.UPDATE, BillMembers)
 bill_void = partial(ObjectAsked, bills.VOID, Void)
-refund = partial(TakingBackAsked, GiveBack)
-reversal = partial(TakingBackAsked, Reverse)
+refund = partial(TakingBackAsked, RefundPayment)
+reversal = partial(TakingBackAsked, ReversePayment)
 
 
 def demo_requests(today: date) -> Iterator[Asked]:

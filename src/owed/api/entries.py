@@ -55,8 +55,9 @@ class EntryList:
         if found is None:
             raise Refusal(not_found(self.kind, name))
         faults = Faults()
-        filters = checked(query.note_unknown(request, faults, PARAMETERS), faults)
-        paging = Paging.of(service, request, query.parameters(request, Faults()), faults)
+        pairs = query.parameters(request, faults)
+        filters = checked(query.known_of(pairs, PARAMETERS, faults), faults)
+        paging = Paging.of(service, request, pairs, faults)
         query.refuse_faulty(faults)
         asked = EntryQuery(found.tenant_id, found.id, paging.limit, paging.cursor, **filters)
         return paging.response(await service.entries.page(asked))

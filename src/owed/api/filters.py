@@ -62,6 +62,7 @@ class Filters:
         owners: The kinds of object that those of the list belong to.
         are_due: Whether the objects have a due date.
         are_paid: Whether they have a time of payment.
+        beside: Parameters of the route that are no filters: others read them.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Filters:
         owners: tuple[str, ...] = (),
         are_due: bool = False,
         are_paid: bool = False,
+        beside: Mapping[str, Field] | None = None,
     ) -> None:
         self.owners = owners
         self._terms = {name: term for name, (_, term) in values.items()}
@@ -81,6 +83,7 @@ class Filters:
             **{name: owner(name) for name in owners},
             **(DUE if are_due else {}),
             **(PAID if are_paid else {}),
+            **(beside or {}),
             **({"q": words_of(searched)} if searched else {}),
         }
 

@@ -16,18 +16,17 @@ from owed.api.forms import METADATA, currency, ours, usable
 from owed.api.idempotency import key_fault
 from owed.api.lists import Listing
 from owed.api.messages import JSON, Request, Response
+from owed.api.payment_names import CHANNEL, PARAMETERS, channel_of, find_payment, word
 from owed.api.problems import Refusal
 from owed.api.resource import shown
 from owed.api.service import Service
 from owed.core.journal import Journal
 from owed.core.outcomes import Fault, Refused
 from owed.core.payments import Pay
-from owed.core.state import NAME, Name, State, is_name
-from owed.core.taking_back import no_payment
+from owed.core.state import NAME, State
 from owed.core.verdicts import Target
 from owed.model import search
-from owed.model.identifiers import PAYMENT
-from owed.model.payment import MAX_PAYMENT, Payment, PaymentStatus, name_in_channel
+from owed.model.payment import MAX_PAYMENT, Payment, PaymentStatus
 
 MOST_APPLICATIONS = 100
 KINDS = ("bill", "account", "customer")
@@ -47,22 +46,13 @@ TARGETS: dict[str, Field] = {
 }
 
 
-def word(description: str, example: str) -> Pattern:
-    """Make the field of a word that programs agree on."""
-    return Pattern("[a-z0-9_]{1,40}", 40, "1 to 40 characters of a-z, 0-9 and _", description, example)
-
-
 def reference(whose: str, example: str) -> Pattern:
     """Make the field of an external reference that may begin with anything."""
     right = "1 to 255 characters of A-Z, a-z, 0-9, _ and -"
     return Pattern("[a-zA-Z0-9_-]+", 255, right, f"Your own reference of {whose}. It never changes.", example)
 
 
-CHANNEL = word("The channel that it came through. References are unique in their channel.", "bank_transfer")
 METHOD = word("How the payer paid.", "eft")
-
-CHANNEL_ALONE = ("channel",)
-"""The parameters of a route that names a payment."""
 
 APPLICATION = Object(
     {**TARGETS, "amount": Integer(1, MAX_PAYMENT, "What of the payment goes there, in minor units.", 1000)},
@@ -143,50 +133,10 @@ async def check_payment(service: Service, request: Request) -> Response:
 async def retrieve_payment(service: Service, request: Request) -> Response:
     """GET /billing/payments/{payment}: retrieve a payment by id or external reference."""
     faults = Faults()
-    query.note_unknown(request, faults, CHANNEL_ALONE)
-    channel = channel_of(request, faults)
+    given = query.note_unknown(request, faults, PARAMETERS)
+    payment = await find_payment(service, request, channel_of(given, faults))
     query.refuse_faulty(faults)
-    return shown(request, await find_payment(service, request, channel))
-
-
-def channel_of(request: Request, faults: Faults) -> str | None:
-    """Give the channel in which the reference of a path is looked for, None where any will do.
-
-    An empty one is that of the payments without a channel.
-    """
-    channel = dict(query.parameters(request, Faults())).get(
-        "channel"
-    )  # whoever reads all of the query notes its faults
-    if channel and CHANNEL.check(channel, query.place("channel"), faults) is UNSET:
-        return None
-    return channel
-
-
-async def find_payment(service: Service, request: Request, channel: str | None = None) -> Payment:
-    """Find the payment of a path by id or external reference.
-
-    Raises:
-        Refusal: There is none.
-    """
-    name = await payment_name(service, request, channel)
-    found: Payment | None = await service.lookups.find(Name(Payment.kind, request.key.tenant_id, name))
-    if found is None:
-        raise Refusal(no_payment(name))
-    return found
-
-
-async def payment_name(service: Service, request: Request, channel: str | None) -> str:
-    """Give what a path calls a payment: an id, or a reference, in one channel where one is given. An id goes first."""
-    name = request.arguments[0]
-    if not is_name(name):
-        return ""  # nothing is called so
-    if channel is None:
-        return name
-    if name.startswith(PAYMENT):
-        found = await service.lookups.find(Name(Payment.kind, request.key.tenant_id, name))
-        if found is not None and found.id == name:
-            return name
-    return name_in_channel(name, channel)
+    return shown(request, payment)
 
 
 def payment_of(request: Request, form: Form) -> Pay:

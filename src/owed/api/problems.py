@@ -151,7 +151,8 @@ def problem(refused: Refused, base_url: str, instance: str, request_id: str) -> 
         request_id=request_id,
         errors=refused.faults,
     )
-    return Answer(entry.status, msgspec.json.encode({**msgspec.to_builtins(body), **refused.further}))
+    told = {**msgspec.to_builtins(body), **refused.further} if refused.further else body
+    return Answer(entry.status, msgspec.json.encode(told))
 
 
 class Refusal(Exception):

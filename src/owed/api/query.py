@@ -41,11 +41,16 @@ def is_text(value: str) -> bool:
 
 def note_unknown(request: Request, faults: Faults, known: Container[str] = ()) -> dict[str, str]:
     """Note every parameter that a route does not know, and give the others by name."""
-    given = single(parameters(request, faults), (), faults) if request.query else {}
-    for name in given:
+    return known_of(parameters(request, faults), known, faults) if request.query else {}
+
+
+def known_of(given: list[tuple[str, str]], known: Container[str], faults: Faults) -> dict[str, str]:
+    """Give the parameters that a route knows, by name; note those that it does not, and those that are given twice."""
+    once = single(given, (), faults)
+    for name in once:
         if name not in known:
             faults.note(place(name), "There is no such parameter here.")
-    return {name: value for name, value in given.items() if name in known}
+    return {name: value for name, value in once.items() if name in known}
 
 
 def refuse_any(request: Request) -> None:

@@ -13,21 +13,14 @@ from owed.api.filters import Filters
 from owed.api.forms import METADATA, ours, usable
 from owed.api.lists import Listing
 from owed.api.messages import Request, Response
-from owed.api.payments import (
-    CHANNEL,
-    CHANNEL_ALONE,
-    MOST_APPLICATIONS,
-    channel_of,
-    find_payment,
-    payment_name,
-    reference,
-)
+from owed.api.payment_names import IN_CHANNEL, PARAMETERS, channel_of, find_payment, payment_name
+from owed.api.payments import MOST_APPLICATIONS, reference
 from owed.api.problems import Refusal
 from owed.api.resource import shown
 from owed.api.service import Service
 from owed.core.outcomes import Fault, not_found
 from owed.core.state import NAME, Name
-from owed.core.taking_back import Claim, GiveBack, Reverse, TakeBack
+from owed.core.taking_back import Portion, RefundPayment, ReversePayment, TakeBack
 from owed.model import search
 from owed.model.payment import MAX_PAYMENT
 from owed.model.taken_back import ReversalReason, TakenBack
@@ -58,7 +51,7 @@ class TakingBack:
     """
 
     def __init__(self, command: type[TakeBack], members: Mapping[str, Field], required: tuple[str, ...] = ()) -> None:
-        self.kind = command.kind.kind
+        self.kind = command.makes.kind
         self.form = Object(
             {
                 **ours("id", "payment_id", "currency", "created_at"),
@@ -75,21 +68,21 @@ class TakingBack:
             required=required,
         )
         self.may_be_empty = not required
-        self.list = Listing(self.kind, Filters({"channel": (CHANNEL, lambda _: "")}))  # of the payment
+        self.list = Listing(self.kind, Filters({}, beside={"channel": IN_CHANNEL}))
         self._command = command
 
     async def create(self, service: Service, request: Request) -> Response:
         """POST: take a payment back, or a part of it."""
-        form = read_form(request, may_be_empty=self.may_be_empty, parameters=CHANNEL_ALONE)
-        name = await payment_name(service, request, channel_of(request, form.faults))
+        form = read_form(request, may_be_empty=self.may_be_empty, parameters=PARAMETERS)
+        name = await payment_name(service, request, channel_of(form.parameters, form.faults))
         command = self._command_of(request, form, name)
         return await carry_out(service, request, form, command, moves_money=True, size=SIZE)
 
     async def retrieve(self, service: Service, request: Request) -> Response:
         """GET: retrieve what took a payment back, by id or external reference."""
         faults = Faults()
-        query.note_unknown(request, faults, CHANNEL_ALONE)
-        payment = await find_payment(service, request, channel_of(request, faults))
+        given = query.note_unknown(request, faults, PARAMETERS)
+        payment = await find_payment(service, request, channel_of(given, faults))
         name = request.arguments[1]
         found: TakenBack | None = await service.lookups.find(Name(self.kind, request.key.tenant_id, name))
         if found is None or found.payment_id != payment.id:
@@ -99,7 +92,8 @@ class TakingBack:
 
     async def list_all(self, service: Service, request: Request) -> Response:
         """GET: list what took a payment back, newest first."""
-        payment = await find_payment(service, request, channel_of(request, Faults()))  # its filters note the faults
+        given = dict(query.parameters(request, Faults()))  # the list reads them too, and notes their faults
+        payment = await find_payment(service, request, channel_of(given, Faults()))
         return await self.list.respond(service, request, search.owner_term(payment.id))
 
     def read(self, value: Any, faults: Faults) -> dict[str, Any]:
@@ -109,7 +103,7 @@ class TakingBack:
         if wanted is UNSET:
             return usable(given)
         faults.found += application_faults(wanted, given.get("amount", UNSET))
-        return {"wanted": tuple(claims_of(wanted)), **usable(given)}
+        return {"portions": tuple(portions_of(wanted)), **usable(given)}
 
     def _command_of(self, request: Request, form: Form, payment: str) -> TakeBack:
         if_match = conditions.if_match(request.header(b"if-match"), form.faults)
@@ -138,18 +132,18 @@ def application_faults(wanted: list[dict[str, Any]], amount: Any) -> Iterator[Fa
         yield Fault("/amount", f"This must be what the applications add up to, {sum(amounts)}.")
 
 
-def claims_of(wanted: list[dict[str, Any]]) -> Iterator[Claim]:
+def portions_of(wanted: list[dict[str, Any]]) -> Iterator[Portion]:
     """Yield what is wanted of each application, as far as the form is right."""
     for place, part in enumerate(wanted):
         if UNSET not in (part.get("id", UNSET), part.get("amount", UNSET)):
-            yield Claim(part["id"], part["amount"], f"/applications/{place}")
+            yield Portion(part["id"], part["amount"], f"/applications/{place}")
 
 
 OCCURRED_AT = Moment("When it happened, where that was before now.", "2026-02-03T07:15:00Z")
 
-REFUNDS = TakingBack(GiveBack, {"reason": Text(255, "Why the money is given back.", "paid twice")})
+REFUNDS = TakingBack(RefundPayment, {"reason": Text(255, "Why the money is given back.", "paid twice")})
 REVERSALS = TakingBack(
-    Reverse,
+    ReversePayment,
     {
         "reason": Choice(tuple(ReversalReason), "Why the money never was good.", ReversalReason.DISHONOURED.value),
         "occurred_at": OCCURRED_AT,

@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from owed.core.currencies import currency_conflict, currency_faults
 from owed.core.journal import Journal
+from owed.core.ledger import Source
 from owed.core.members import Members
 from owed.core.outcomes import Fault, Refused
 from owed.model.billing_object import BillingObject
@@ -61,4 +62,4 @@ def set_balance(
         raise ValueError("a balance needs a currency")
     cause = Cause.BALANCE_SET if obligation.tracked else Cause.OPENING
     opened = msgspec.structs.replace(obligation, tracked=True)
-    return journal.post(opened, obligation_id, balance - obligation.total, obligation.currency, cause)
+    return journal.post(opened, obligation_id, balance - obligation.total, obligation.currency, Source(cause))

@@ -11,9 +11,10 @@ from owed.core.accounts import AccountMembers
 from owed.core.currencies import currency_conflict, currency_faults
 from owed.core.customers import CustomerMembers
 from owed.core.journal import Journal
+from owed.core.ledger import Source
 from owed.core.members import Making, Members, certain
 from owed.core.outcomes import Code, Fault, Refused
-from owed.model.bill import Bill, BillStatus
+from owed.model.bill import Bill, is_settled
 from owed.model.identifiers import BILL
 from owed.model.obligation import Obligation
 from owed.model.transfer import Cause
@@ -84,7 +85,7 @@ class BillMembers(Members[Bill], frozen=True, kw_only=True):
             bill_date=self._bill_date(making),
         )
         raised = making.journal.post(
-            Obligation(tracked=True), bare.id, amount_due, certain(self.currency), Cause.BILL_RAISED
+            Obligation(tracked=True), bare.id, amount_due, certain(self.currency), Source(Cause.BILL_RAISED)
         )
         bill = msgspec.structs.replace(bare, **self.plain(bare), obligation=raised)
         return making.journal.record(bill, "bill.created")
@@ -100,8 +101,7 @@ class BillMembers(Members[Bill], frozen=True, kw_only=True):
 
     def news(self, before: Bill, after: Bill) -> tuple[str, ...]:
         """List the types of the events that tell of a change: one that settles the bill has an event of its own."""
-        is_settled = before.status is not BillStatus.PAID and after.status is BillStatus.PAID
-        return ("bill.updated", "bill.paid") if is_settled else ("bill.updated",)
+        return ("bill.updated", "bill.paid") if is_settled(before, after) else ("bill.updated",)
 
     def _owner(self, making: Making) -> dict[str, Any]:
         """Give whose bill it is, making what of that is new."""
@@ -142,7 +142,7 @@ class Void(Members[Bill], frozen=True, kw_only=True):
     def changed(self, standing: Bill, journal: Journal) -> Bill:
         """Give the bill voided: nothing is owed on it any more."""
         voided = journal.post(
-            standing.obligation, standing.id, -standing.obligation.total, standing.currency, Cause.VOID
+            standing.obligation, standing.id, -standing.obligation.total, standing.currency, Source(Cause.VOID)
         )
         return msgspec.structs.replace(standing, **self.plain(standing), is_voided=True, obligation=voided)
 
@@ -168,13 +168,13 @@ def money_on(bill: Bill) -> str:
 def in_currency(bill: Bill, currency: str, journal: Journal) -> Bill:
     """Give the bill in another currency: what is owed is taken out of the old one, and raised in the new."""
     owed = bill.obligation
-    out = journal.post(owed, bill.id, -owed.total, bill.currency, Cause.CURRENCY_CHANGED)
-    raised = journal.post(out, bill.id, owed.total, currency, Cause.CURRENCY_CHANGED)
+    out = journal.post(owed, bill.id, -owed.total, bill.currency, Source(Cause.CURRENCY_CHANGED))
+    raised = journal.post(out, bill.id, owed.total, currency, Source(Cause.CURRENCY_CHANGED))
     return msgspec.structs.replace(bill, obligation=raised)
 
 
 def with_amount_paid(bill: Bill, amount_paid: int, journal: Journal) -> Bill:
     """Give the bill with what has been paid put right."""
     correction = bill.amount_paid - amount_paid
-    corrected = journal.post(bill.obligation, bill.id, correction, bill.currency, Cause.CORRECTION)
+    corrected = journal.post(bill.obligation, bill.id, correction, bill.currency, Source(Cause.CORRECTION))
     return msgspec.structs.replace(bill, amount_paid=amount_paid, obligation=corrected)

@@ -80,14 +80,14 @@ class Create(msgspec.Struct, frozen=True, kw_only=True):
         taken = [
             (at, part)
             for at, part in parts_of(self.members)
-            if state.shelves[part.kind].is_taken(self.tenant_id, certain(part.external_reference))
+            if state.shelves[part.kind].holder(self.tenant_id, certain(part.external_reference))
         ]
         if taken and not state.knows_claims:
             raise Unread
         return duplicate(taken) if taken else None
 
 
-class Named(NamedTuple):
+class NamedParent(NamedTuple):
     """A parent that a request names: where, and how."""
 
     pointer: str
@@ -103,12 +103,12 @@ def parts_of(members: Members[Any], at: str = "") -> Iterator[tuple[str, Members
     yield at, members
 
 
-def named_in(members: Members[Any]) -> Iterator[Named]:
+def named_in(members: Members[Any]) -> Iterator[NamedParent]:
     """Yield the parents that a request names, of the object itself and of those inline in it."""
     for at, part in parts_of(members):
         for name, parent in part.parents().items():
             if isinstance(parent, str):
-                yield Named(f"{at}/{name}", name, parent)
+                yield NamedParent(f"{at}/{name}", name, parent)
 
 
 def duplicate(taken: list[tuple[str, Members[Any]]]) -> Refused:

@@ -1,7 +1,7 @@
 """The journal of one command: what it changes, gathered while it is decided."""
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -15,7 +15,7 @@ from owed.model.event import Event
 from owed.model.identifiers import ATTRIBUTION, EVENT, TRANSFER
 from owed.model.named import Named
 from owed.model.obligation import Obligation
-from owed.model.transfer import Cause, Transfer
+from owed.model.transfer import Transfer
 
 TICK = timedelta(microseconds=1)
 
@@ -41,7 +41,7 @@ class Journal:
         self.transfers: list[Transfer] = []
         self.events: list[Event] = []
         self._subject = ("", "")
-        self._attribution: tuple[str, bytes] | None = None
+        self._attribution: tuple[str, bytes, bytes] | None = None
 
     def concern(self, object_id: str, command: str) -> None:
         """Say which object the command is about: the words of the actor are of it."""
@@ -51,22 +51,22 @@ class Journal:
         """List the words of the actor, if anything was done that they are kept for."""
         if self._attribution is None:
             return []
-        (attribution_id, salt), (object_id, command) = self._attribution, self._subject
+        (attribution_id, salt, _), (object_id, command) = self._attribution, self._subject
         now = self.stamp.now
         return [Attribution(self.tenant_id, attribution_id, object_id, command, self.actor, salt, now)]
 
     def attest(self) -> tuple[str, bytes]:
-        """Keep who acts, once, and give the id of that record and its salt."""
+        """Keep who acts, once, and give the id of that record and the digest of their words."""
         if self._attribution is None:
-            self._attribution = self.stamp.new_id(ATTRIBUTION), self.stamp.new_salt()
-        return self._attribution
+            attribution_id, salt = self.stamp.new_id(ATTRIBUTION), self.stamp.new_salt()
+            self._attribution = attribution_id, salt, digest(self.actor, salt)
+        return self._attribution[0], self._attribution[2]
 
     def _words(self) -> tuple[str, bytes] | tuple[None, None]:
         """Keep the words of the actor, if there are any, and give the id of that record and their digest."""
         if self.actor.name is None and self.actor.reason is None:
             return None, None
-        attribution_id, salt = self.attest()
-        return attribution_id, digest(self.actor, salt)
+        return self.attest()
 
     def keep(self, item: Item) -> Item:
         """Let an object stand so from now on."""
@@ -91,12 +91,10 @@ class Journal:
         obligation_id: str,
         amount: int,
         currency: str,
-        cause: Cause,
-        occurred_at: datetime | None = None,
-        source: Source | None = None,
+        source: Source,
     ) -> Obligation:
         """Append a transfer of `amount` minor units, and give the obligation as it is after it."""
-        bare = self._transfer(obligation, obligation_id, amount, currency, cause, occurred_at, source)
+        bare = self._transfer(obligation, obligation_id, amount, currency, source)
         transfer = ledger.sealed(bare, previous=obligation.hash)
         self.transfers.append(transfer)
         return msgspec.structs.replace(
@@ -114,14 +112,12 @@ class Journal:
         obligation_id: str,
         amount: int,
         currency: str,
-        cause: Cause,
-        occurred_at: datetime | None,
-        source: Source | None,
+        source: Source,
     ) -> Transfer:
         """Make the transfer that follows the obligation's last one, not sealed yet."""
         last = obligation.recorded_at
         recorded_at = self.stamp.now if last is None else max(self.stamp.now, last + TICK)
-        debit, credit = ledger.sides(cause, amount, source and source.channel)
+        debit, credit = ledger.sides(source.cause, amount, source.channel)
         attribution_id, words_digest = self._words()
         return Transfer(
             tenant_id=self.tenant_id,
@@ -133,14 +129,14 @@ class Journal:
             total_after=obligation.total + amount,
             debit=debit,
             credit=credit,
-            cause=cause,
+            cause=source.cause,
             key_id=self.actor.key_id,
             attribution_id=attribution_id,
             attribution_digest=words_digest,
-            occurred_at=occurred_at or recorded_at,
+            occurred_at=source.occurred_at or recorded_at,
             recorded_at=recorded_at,
-            payment_id=source and source.payment_id,
-            taken_back_id=source and source.taken_back_id,
+            payment_id=source.payment_id,
+            taken_back_id=source.taken_back_id,
         )
 
     def _tell(self, object_id: str, sequence: int, event_type: str, data: dict[str, Any]) -> None:

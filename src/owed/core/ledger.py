@@ -1,48 +1,55 @@
 """The ledger: which accounts a transfer moves between, and the chain that nobody can rewrite unseen."""
 
 import hashlib
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 
 from owed.model.transfer import Cause, LedgerAccount, Transfer
 
+RECEIVABLE, CLEARING = LedgerAccount.RECEIVABLE.value, LedgerAccount.CLEARING.value
+
 OTHER_SIDE = {
-    Cause.OPENING: LedgerAccount.OPENING_EQUITY,
-    Cause.BALANCE_SET: LedgerAccount.BALANCE_REPLACEMENT,
-    Cause.BILL_RAISED: LedgerAccount.BILLED,
-    Cause.CORRECTION: LedgerAccount.EXTERNAL_RECEIPTS,
-    Cause.CURRENCY_CHANGED: LedgerAccount.BILLED,
-    Cause.VOID: LedgerAccount.BILLED,
-    Cause.PAYMENT: LedgerAccount.CLEARING,
-    Cause.REFUND: LedgerAccount.REFUNDS_PAYABLE,
-    Cause.REVERSAL: LedgerAccount.CLEARING,
+    Cause.OPENING: LedgerAccount.OPENING_EQUITY.value,
+    Cause.BALANCE_SET: LedgerAccount.BALANCE_REPLACEMENT.value,
+    Cause.BILL_RAISED: LedgerAccount.BILLED.value,
+    Cause.CORRECTION: LedgerAccount.EXTERNAL_RECEIPTS.value,
+    Cause.CURRENCY_CHANGED: LedgerAccount.BILLED.value,
+    Cause.VOID: LedgerAccount.BILLED.value,
+    Cause.PAYMENT: LedgerAccount.CLEARING.value,
+    Cause.REFUND: LedgerAccount.REFUNDS_PAYABLE.value,
+    Cause.REVERSAL: LedgerAccount.CLEARING.value,
 }
 """For each cause, the account that stands against the receivable (docs/architecture.md, "Data")."""
 
 
 class Source(NamedTuple):
-    """The payment that a transfer is of, or that it takes back.
+    """Where a transfer comes from.
 
     Attributes:
+        payment_id: Of the payment that it is of, or that it takes back.
+        occurred_at: When it happened; None: as it is recorded.
         taken_back_id: Of the refund or reversal, where it takes back.
     """
 
-    payment_id: str
-    channel: str | None
+    cause: Cause
+    payment_id: str | None = None
+    channel: str | None = None
+    occurred_at: datetime | None = None
     taken_back_id: str | None = None
 
 
 def sides(cause: Cause, amount: int, channel: str | None = None) -> tuple[str, str]:
     """Give the account to debit and the account to credit; what lowers a debt turns them round."""
     other = account_of(cause, channel)
-    return (LedgerAccount.RECEIVABLE.value, other) if amount >= 0 else (other, LedgerAccount.RECEIVABLE.value)
+    return (RECEIVABLE, other) if amount >= 0 else (other, RECEIVABLE)
 
 
 def account_of(cause: Cause, channel: str | None) -> str:
     """Give the account that stands against the receivable: the money of each channel is cleared apart."""
-    other = OTHER_SIDE[cause].value
-    return f"{other}:{channel}" if channel and other == LedgerAccount.CLEARING else other
+    other = OTHER_SIDE[cause]
+    return f"{other}:{channel}" if channel and other == CLEARING else other
 
 
 def sealed(transfer: Transfer, previous: bytes) -> Transfer:

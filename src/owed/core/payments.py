@@ -13,15 +13,16 @@ from owed.core.ledger import Source
 from owed.core.members import certain
 from owed.core.metadata import metadata_faults
 from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid, missing
-from owed.core.receiving import amount_news, received
-from owed.core.rules import explain, payable
+from owed.core.receiving import amount_applied, future_faults, received
+from owed.core.rules import explain, payable_of
+from owed.core.stamp import Stamp
 from owed.core.state import Name, State, Unread
 from owed.core.verdicts import Target, Verdict, explained, refused
 from owed.model.attribution import Actor
-from owed.model.bill import Bill, BillStatus
+from owed.model.bill import is_settled
 from owed.model.billing_object import BillingObject
 from owed.model.identifiers import APPLICATION, PAYMENT
-from owed.model.payment import Application, Payment, name_in_channel
+from owed.model.payment import Application, Payment, in_channel, name_in_channel
 from owed.model.transfer import Cause
 
 
@@ -97,7 +98,7 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
         """Ask the payment rules of everything that is to be paid, all of which has been found."""
         currency = certain(self.currency)
         return [
-            Verdict(target, item, explain(payable(item), target.amount, currency))
+            Verdict(target, item, explain(payable_of(item), target.amount, currency))
             for target, item in zip(self.targets, found, strict=True)
             if item is not None
         ]
@@ -120,8 +121,7 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
         standing = {item.obligation.currency for item in found if item is not None}
         if self.currency not in standing:
             yield from currency_faults(None, self.currency)
-        if self.paid_at is not UNSET and self.paid_at > now:
-            yield Fault("/paid_at", f"This lies in the future; here it is {now:%Y-%m-%dT%H:%M:%SZ}.")
+        yield from future_faults("/paid_at", self.paid_at, now)
         yield from metadata_faults(self.metadata)
 
     def _taken(self, state: State) -> Refused | None:
@@ -130,7 +130,7 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
         holder = None if name is None else state.payments.holder(self.tenant_id, name)
         if holder is None:
             return None
-        where = f"in the channel {self.channel!r}" if self.channel else "without a channel"
+        where = in_channel(self.channel)
         detail = f"The external reference {self.external_reference!r} {where} belongs to the payment {holder.id}."
         fault = Fault("/external_reference", "Choose another, or retrieve the payment that has it.")
         return Refused(Code.CONFLICT, detail, (fault,), {"payment_id": holder.id})
@@ -147,39 +147,38 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
             provider_reference=self.provider_reference,
             amount=certain(self.amount),
             currency=certain(self.currency),
-            applications=tuple(
-                Application(
-                    id=journal.stamp.new_id(APPLICATION),
-                    kind=item.kind,
-                    object_id=item.id,
-                    amount=target.amount,
-                    owners=item.owners,
-                )
-                for target, item, _ in verdicts
-            ),
+            applications=applications_of(verdicts, journal.stamp),
             metadata=self.metadata,
             paid_at=now if self.paid_at is UNSET else self.paid_at,
             created_at=now,
             updated_at=now,
         )
         for application, verdict in zip(payment.applications, verdicts, strict=True):
-            apply(payment, application, verdict.item, journal)
+            apply_part(payment, application, verdict.item, journal)
         journal.concern(payment.id, "payment.create")
         return journal.keep(payment)
 
 
-def apply(payment: Payment, application: Application, item: BillingObject, journal: Journal) -> None:
+def applications_of(verdicts: list[Verdict], stamp: Stamp) -> tuple[Application, ...]:
+    """Make the applications of a payment that passes."""
+    return tuple(
+        Application(
+            id=stamp.new_id(APPLICATION),
+            kind=item.kind,
+            object_id=item.id,
+            amount=target.amount,
+            owners=item.owners,
+        )
+        for target, item, _ in verdicts
+    )
+
+
+def apply_part(payment: Payment, application: Application, item: BillingObject, journal: Journal) -> None:
     """Apply one part of a payment to what it pays, and tell of it."""
-    source = Source(payment.id, payment.channel)
-    after = received(item, application.amount, Cause.PAYMENT, source, payment.paid_at, journal)
-    is_settled = isinstance(item, Bill) and isinstance(after, Bill) and settles(item, after)
-    told = amount_news("amount_applied", payment, application, application.amount)
-    journal.record(after, told, *(["bill.paid"] if is_settled else []))
-
-
-def settles(before: Bill, after: Bill) -> bool:
-    """Tell whether a change has settled a bill."""
-    return before.status is not BillStatus.PAID and after.status is BillStatus.PAID
+    source = Source(Cause.PAYMENT, payment.id, payment.channel, payment.paid_at)
+    after = received(item, application.amount, source, journal)
+    settled = ["bill.paid"] if is_settled(item, after) else []
+    journal.record(after, amount_applied(payment, application), *settled)
 
 
 def repeated(targets: tuple[Target, ...], found: list[BillingObject | None]) -> Iterator[Fault]:

@@ -1,42 +1,51 @@
 """Receiving: what a payment does to the object that it is applied to, and what taking it back undoes."""
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from owed.core.journal import Journal, News
 from owed.core.ledger import Source
+from owed.core.outcomes import Fault
 from owed.core.update import renewed
 from owed.model.bill import Bill
 from owed.model.billing_object import BillingObject
 from owed.model.payment import Application, Payment
-from owed.model.transfer import Cause
+from owed.model.taken_back import TakenBack
+
+Owing = TypeVar("Owing", bound=BillingObject)
 
 
-def received(
-    item: BillingObject, amount: int, cause: Cause, source: Source, occurred_at: datetime, journal: Journal
-) -> BillingObject:
+def received(item: Owing, amount: int, source: Source, journal: Journal) -> Owing:
     """Give the object once it has received `amount` minor units of its currency; below zero they are taken back."""
     obligation = item.obligation
     if obligation.currency is None:
         raise ValueError("an obligation without a currency takes no money")
-    after = journal.post(obligation, item.id, -amount, obligation.currency, cause, occurred_at, source)
-    changes: dict[str, Any] = {"obligation": after}
+    changes: dict[str, Any] = {"obligation": journal.post(obligation, item.id, -amount, obligation.currency, source)}
     if isinstance(item, Bill):
         changes["amount_paid"] = item.amount_paid + amount
         changes["amount_received"] = item.amount_received + amount
     return renewed(msgspec.structs.replace(item, **changes), journal)
 
 
-def amount_news(event: str, payment: Payment, application: Application, amount: int, **further: Any) -> News:
-    """Make the event of an amount that was applied to an obligation, or taken back (contract, section 7).
+def amount_applied(payment: Payment, application: Application) -> News:
+    """Make the event of an amount that was applied to an obligation (contract, section 7)."""
+    return News("obligation.amount_applied", told_of(payment, application, application.amount))
 
-    Args:
-        amount: What was, in minor units.
-        further: Members in place of the usual ones, or beside them.
-    """
-    data = {
+
+def amount_reversed(payment: Payment, application: Application, taken_back: TakenBack, amount: int) -> News:
+    """Make the event of an amount that was taken back from an obligation (contract, section 7)."""
+    data = told_of(payment, application, amount)
+    later = {"updated_at": taken_back.created_at, f"{taken_back.kind}_id": taken_back.id}
+    return News("obligation.amount_reversed", {**data, **later})
+
+
+def told_of(payment: Payment, application: Application, amount: int) -> dict[str, Any]:
+    """Give what the events of an amount have in common."""
+    return {
         "id": application.id,
         "amount": amount,
         "currency": payment.currency,
@@ -45,6 +54,10 @@ def amount_news(event: str, payment: Payment, application: Application, amount: 
         "metadata": payment.metadata,
         "created_at": payment.created_at,
         "updated_at": payment.created_at,
-        **further,
     }
-    return News(f"obligation.{event}", data)
+
+
+def future_faults(pointer: str, moment: datetime | UnsetType, now: datetime) -> Iterator[Fault]:
+    """Yield the fault of a time that has not come yet."""
+    if moment is not UNSET and moment > now:
+        yield Fault(pointer, f"This lies in the future; here it is {now:%Y-%m-%dT%H:%M:%SZ}.")

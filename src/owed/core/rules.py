@@ -74,15 +74,17 @@ class Explanation(msgspec.Struct, frozen=True):
         return not self.rules
 
 
-def payable(item: BillingObject) -> Payable:
+def payable_of(item: BillingObject) -> Payable:
     """Give what the rules look at of an object."""
-    obligation = item.obligation
-    if isinstance(item, Bill):
-        room = MAX_AMOUNT - item.amount_paid
-        return Payable(item.payment_rules, item.is_voided, obligation.currency, item.amount_remaining, True, room)  # noqa: FBT003
-    owed = max(0, obligation.balance or 0)
-    room = MAX_TOTAL + obligation.total
-    return Payable(item.payment_rules, False, obligation.currency, owed, obligation.tracked, room)  # noqa: FBT003
+    obligation, is_bill = item.obligation, isinstance(item, Bill)
+    return Payable(
+        rules=item.payment_rules,
+        is_voided=isinstance(item, Bill) and item.is_voided,
+        currency=obligation.currency,
+        owed=item.amount_remaining if isinstance(item, Bill) else max(0, obligation.balance or 0),
+        is_tracked=is_bill or obligation.tracked,
+        room=MAX_AMOUNT - item.amount_paid if isinstance(item, Bill) else MAX_TOTAL + obligation.total,
+    )
 
 
 def explain(payable: Payable, amount: int, currency: str) -> Explanation:

@@ -22,7 +22,7 @@ is_name = re.compile(NAME, re.ASCII).fullmatch
 
 
 class Name(NamedTuple):
-    """What a client calls an object: its id, or its external reference."""
+    """What a client calls an object: its id, or its external reference; a payment's may be that in one channel."""
 
     kind: str
     tenant_id: int
@@ -32,8 +32,14 @@ class Name(NamedTuple):
 Noun = TypeVar("Noun", bound=Named)
 
 
+def brought_by(items: Iterable[Named]) -> set[Name]:
+    """Name the objects that change with some others: a payment is taken back from what it was applied to."""
+    payments = [item for item in items if isinstance(item, Payment)]
+    return {Name(kind, payment.tenant_id, each) for payment in payments for kind, each in payment.brings()}
+
+
 class Shelf(Generic[Noun]):
-    """The objects of one kind, by id and by external reference."""
+    """The objects of one kind, by id and by what they go by beside it."""
 
     def __init__(self) -> None:
         self._loaded: dict[tuple[int, str], Noun] = {}
@@ -53,10 +59,6 @@ class Shelf(Generic[Noun]):
     def holder(self, tenant_id: int, name: str) -> Noun | None:
         """Give the object that has this name beside its id."""
         return self._by_name.get((tenant_id, name))
-
-    def is_taken(self, tenant_id: int, name: str) -> bool:
-        """Tell whether an object has this name beside its id."""
-        return (tenant_id, name) in self._by_name
 
     def put(self, item: Noun) -> None:
         """Let `item` stand from now on, in place of what stood under its id."""

@@ -20,6 +20,16 @@ class BillStatus(StrEnum):
     VOIDED = "voided"
 
 
+def is_settled(before: BillingObject, after: BillingObject) -> bool:
+    """Tell whether a change has settled a bill."""
+    return (
+        isinstance(before, Bill)
+        and isinstance(after, Bill)
+        and before.status is not BillStatus.PAID
+        and after.status is BillStatus.PAID
+    )
+
+
 class Bill(BillingObject, frozen=True, kw_only=True):
     """One bill. Amounts are in minor units of the obligation's currency.
 

@@ -18,6 +18,11 @@ def name_in_channel(reference: str, channel: str | None) -> str:
     return f"{channel or ''}:{reference}"
 
 
+def in_channel(channel: str | None) -> str:
+    """Say in which channel a reference is looked for."""
+    return f"in the channel {channel!r}" if channel else "without a channel"
+
+
 class PaymentStatus(StrEnum):
     """How a payment stands: by what took of it back last, and whether it still holds anything."""
 

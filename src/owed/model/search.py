@@ -9,7 +9,7 @@ from itertools import pairwise
 WORD = re.compile(r"[^\W_]+")
 
 BLOCKS = (1, 32, 1024, 32768)
-"""The lengths in days of the blocks that due dates are found by: any range of dates is less than 300 of them."""
+"""The lengths in days of the blocks that dates are found by: any range of dates is less than 300 of them."""
 
 
 def words(text: str) -> list[str]:
@@ -51,12 +51,12 @@ def metadata_term(key: str, value: str) -> str:
 
 
 def owner_term(object_id: str) -> str:
-    """Give the term of what belongs to a customer or an account, by its id."""
+    """Give the term of what belongs to an object, or was paid on it, or takes it back, by its id."""
     return f"o:{object_id}"
 
 
 def status_term(status: str) -> str:
-    """Give the term of a bill's status."""
+    """Give the term of a status."""
     return f"s:{status}"
 
 
@@ -98,14 +98,19 @@ def blocks_between(first: int, last: int) -> Iterator[tuple[int, int]]:
     yield from ((BLOCKS[-1], block) for block in range(first // BLOCKS[-1], (last + 1) // BLOCKS[-1]))
 
 
+def paid_term(size: int, block: int) -> str:
+    """Give the term of the backdated payments that were made in a block of days."""
+    return f"b:{size}:{block}"
+
+
 def paid_terms(first: int, last: int) -> list[str]:
     """List the terms of the backdated payments that were made between two days, each payment by one term."""
-    return [f"p:{size}:{block}" for size, block in blocks_between(first, last)]
+    return [paid_term(size, block) for size, block in blocks_between(first, last)]
 
 
 def paid_terms_of(day: date) -> Iterator[str]:
     """Yield the term of every block that the day of a backdated payment is in."""
-    return (f"p:{size}:{day.toordinal() // size}" for size in BLOCKS)
+    return (paid_term(size, day.toordinal() // size) for size in BLOCKS)
 
 
 def due_terms_of(status: str, due: date) -> Iterator[str]:

@@ -53,7 +53,11 @@ class TakenBack(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, str] = {}
     occurred_at: datetime
     created_at: datetime
-    version: int = 1
+
+    @property
+    def version(self) -> int:
+        """Give the version, of which there is only one."""
+        return 1
 
     @property
     def updated_at(self) -> datetime:

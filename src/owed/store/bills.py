@@ -6,7 +6,7 @@ import asyncpg
 
 from owed.model.bill import Bill, BillStatus
 from owed.model.identifiers import BILL, CUSTOMER
-from owed.store.tables import billing_table, obligation_of
+from owed.store.billing_tables import billing_table, obligation_of
 
 
 def read(members: dict[str, Any], row: asyncpg.Record) -> Bill:

@@ -6,7 +6,7 @@ import asyncpg
 
 from owed.model.customer import Customer
 from owed.model.identifiers import CUSTOMER
-from owed.store.tables import billing_table, obligation_of
+from owed.store.billing_tables import billing_table, obligation_of
 
 
 def read(members: dict[str, Any], row: asyncpg.Record) -> Customer:

@@ -131,14 +131,13 @@ class ListQuery(msgspec.Struct, frozen=True):
     def parts(self) -> tuple[Self, ...]:
         """Part a query for times of payment in two, each of which finds its rows at once.
 
-        No payment is recorded before it is made. What was recorded on the day of the payment lies between two ids, and
-        what was recorded later has terms that tell the day.
+        No payment is recorded before it is made. What was recorded on the day of the payment lies before the end of
+        that day, and what was recorded later has terms that tell the day.
         """
         if self.paid is None:
             return (self,)
-        first = datetime.combine(self.paid.after, time.min, UTC)
         end = datetime.combine(min(self.paid.before, END), time.min, UTC) + timedelta(days=1)
-        after = max(self.created_after, first - timedelta(microseconds=1))
+        after = max(self.created_after, self.paid.after)
         late = msgspec.structs.replace(self, is_backdated=True, created_after=after)
         before = min(self.created_before, end)
         return msgspec.structs.replace(self, is_backdated=False, created_after=after, created_before=before), late

@@ -9,13 +9,12 @@ from typing import Any
 
 import msgspec
 
-from owed.core.state import Name, State
+from owed.core.state import Name, State, brought_by
 from owed.engine.store import LOCK_WAIT, AnswerKey, Blocked, Conflict, NamesByKey, Writing
 from owed.model.answer import KeptAnswer
 from owed.model.attribution import Attribution
 from owed.model.event import Event
 from owed.model.named import Named
-from owed.model.payment import Payment
 from owed.model.tenant_settings import SettingsRecord, TenantSettings
 from owed.model.transfer import Transfer
 
@@ -139,8 +138,7 @@ class MemoryStore:
     def _brought(self, names: Iterable[Name]) -> set[ObjectKey]:
         """Give the keys of all that names may stand for, and of what changes with it."""
         keys = set(self._keys(names))
-        payments = [item for key in keys if isinstance(item := self.tables.objects[key], Payment)]
-        return keys | {(kind, payment.tenant_id, each) for payment in payments for kind, each in payment.brings()}
+        return keys | brought_by(self.tables.objects[key] for key in keys)
 
     def _answers(self, keys: Iterable[AnswerKey]) -> dict[AnswerKey, KeptAnswer]:
         return {key: kept for key in keys if (kept := self.kept(key))}

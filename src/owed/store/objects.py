@@ -5,7 +5,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Protocol
 
-from owed.core.state import Name, Shelf, State
+from owed.core.state import Name, Shelf, State, brought_by
 from owed.database.pool import Connection
 from owed.engine.store import Conflict
 from owed.model.named import Named
@@ -69,12 +69,6 @@ async def hold(connection: Connection, names: Iterable[Name]) -> list[Named]:
     if payments and not brought_by(found) <= wanted:
         raise Conflict
     return found
-
-
-def brought_by(items: Iterable[Named]) -> set[Name]:
-    """Name the objects that change with some others: a payment is taken back from what it was applied to."""
-    payments = [item for item in items if isinstance(item, Payment)]
-    return {Name(kind, payment.tenant_id, each) for payment in payments for kind, each in payment.brings()}
 
 
 def work(state: State) -> Iterator[tuple[Part, Rows]]:

@@ -72,4 +72,5 @@ def as_it_stood(item: Owing, then: Standing | None) -> Owing:
     if isinstance(item, Bill):
         changes["is_voided"] = then.cause == Cause.VOID
         changes["amount_paid"] = 0 if then.cause in OF_UNPAID else item.amount_due - then.total
+        changes["amount_received"] = 0  # nobody asks what of it payments held then
     return msgspec.structs.replace(item, **changes)

@@ -1,6 +1,7 @@
 """Payments in PostgreSQL: they go by ids, by references, and by references in a channel."""
 
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any
 
 import asyncpg
@@ -10,7 +11,7 @@ from owed.core.state import Name, is_name
 from owed.database.pool import Connection
 from owed.model.identifiers import PAYMENT
 from owed.model.payment import Application, Payment
-from owed.store.tables import METADATA, Table
+from owed.store.tables import Table, arrays, metadata_of, to_json
 
 WANTED = """
     -- By id; by external reference, the newest of several channels; by external reference in a channel.
@@ -48,13 +49,11 @@ FIXED = {
     "provider_reference": "text",
     "amount": "bigint",
     "currency": "text",
-    "metadata": "json",
     "paid_at": "timestamptz",
     "created_at": "timestamptz",
 }
 
 CHANGING = {
-    "applications": "json",
     "amount_refunded": "bigint",
     "amount_reversed": "bigint",
     "last_taken_back": "text",
@@ -62,44 +61,30 @@ CHANGING = {
     "updated_at": "timestamptz",
 }
 
+plain_fixed, plain_changing = attrgetter(*FIXED), attrgetter(*CHANGING)
+
 
 def read(row: asyncpg.Record) -> Payment:
     """Make the payment that a row holds."""
-    members = {name: row[name] for name in (*FIXED, *CHANGING)}
-    metadata = members["metadata"]
-    members["metadata"] = METADATA.decode(metadata) if metadata else {}
-    members["applications"] = APPLICATIONS.decode(members["applications"])
-    return Payment(**members)
+    return Payment(
+        **{name: row[name] for name in (*FIXED, *CHANGING)},
+        metadata=metadata_of(row["metadata"]),
+        applications=APPLICATIONS.decode(row["applications"]),
+    )
 
 
 def values(payment: Payment) -> tuple[Any, ...]:
-    """Give the values of a payment, in the order of the columns."""
-    return (
-        payment.tenant_id,
-        payment.id,
-        payment.external_reference,
-        payment.channel,
-        payment.method,
-        payment.provider_reference,
-        payment.amount,
-        payment.currency,
-        msgspec.json.encode(payment.metadata).decode() if payment.metadata else None,
-        payment.paid_at,
-        payment.created_at,
-        msgspec.json.encode(payment.applications).decode(),
-        payment.amount_refunded,
-        payment.amount_reversed,
-        payment.last_taken_back,
-        payment.version,
-        payment.updated_at,
-    )
+    """Give the values of a payment: what never changes, and what may."""
+    fixed, changing = plain_fixed(payment), plain_changing(payment)
+    return (*fixed, to_json(payment.metadata), *changing, to_json(payment.applications))
 
 
 class PaymentTable(Table[Payment]):
     """The table of payments."""
 
     def __init__(self) -> None:
-        super().__init__(Payment.kind, PAYMENT, FIXED, CHANGING, read, values)
+        fixed, changing = {**FIXED, "metadata": "json"}, {**CHANGING, "applications": "json"}
+        super().__init__(Payment.kind, PAYMENT, fixed, changing, read, values)
         self._load = WANTED.format(columns=self.columns)
         self._hold = HELD.format(load=self._load)
 
@@ -126,11 +111,6 @@ def wanted(names: Iterable[Name]) -> tuple[list[Any], ...]:
         if reference.startswith(PAYMENT):
             ids.append((tenant_id, reference))
     return (*arrays(ids, 2), *arrays(references, 2), *arrays(in_channel, 3))
-
-
-def arrays(rows: list[Any], width: int) -> list[list[Any]]:
-    """Turn rows into arrays, one for each column."""
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
 
 
 PAYMENTS = PaymentTable()

@@ -1,48 +1,22 @@
 """How the objects of each kind stand in PostgreSQL: their rows, and the statements that read and write them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import asyncpg
 import msgspec
 
 from owed.core.state import Name, Shelf, is_name
 from owed.database.pool import Connection
-from owed.model.billing_object import BillingObject
 from owed.model.named import Named
-from owed.model.obligation import Obligation
-from owed.model.payment_rules import PaymentRules
 from owed.store.statements import Part, Rows, insert
 
 Noun = TypeVar("Noun", bound=Named)
-Owing = TypeVar("Owing", bound=BillingObject)
+Pair = tuple[int, str]
+"""A tenant, and what it calls an object."""
 
-FIXED = {
-    "tenant_id": "int",
-    "id": "text",
-    "external_reference": "text",
-    "created_at": "timestamptz",
-}
-"""The columns of every object that never change."""
-
-CHANGING = {
-    "payment_rules": "json",
-    "metadata": "json",
-    "currency": "text",
-    "total": "bigint",
-    "transfer_version": "bigint",
-    "transfer_hash": "bytea",
-    "transferred_at": "timestamptz",
-    "version": "bigint",
-    "event_sequence": "bigint",
-    "updated_at": "timestamptz",
-}
-"""The columns of every object that may change."""
-
-RULES = msgspec.json.Decoder(PaymentRules)
 METADATA = msgspec.json.Decoder(dict[str, str])
-
 LOAD = """
     SELECT {columns}
       FROM unnest($1::int[], $2::text[]) AS wanted (tenant_id, {name})
@@ -76,13 +50,6 @@ UPDATE = """
 """
 
 
-class Wanted(NamedTuple):
-    """Names of one sort, as the arrays that the statements take."""
-
-    tenants: list[int]
-    names: list[str]
-
-
 class Table(Generic[Noun]):
     """The table of one kind of object.
 
@@ -114,126 +81,64 @@ class Table(Generic[Noun]):
         self._hold = HOLD.format(table=kind, columns=self.columns)
         self._insert = insert(kind, **columns)
         kept = ["tenant_id", "id", *changing]
-        self._update = Part(
-            f"update_{kind}",
-            UPDATE.format(table=kind, assignments=", ".join(f"{name} = row.{name}" for name in changing)),
-            (*((name, columns[name]) for name in kept), ("loaded_version", "bigint")),
-            guarded=True,
-        )
+        self._update = update(kind, {name: columns[name] for name in kept}, changing) if changing else None
         self._updated_values = itemgetter(*(list(columns).index(name) for name in kept))
 
     async def load(self, connection: Connection, names: Iterable[Name]) -> list[Noun]:
         """Load objects by id or by external reference, held by nobody; one that is named twice may come twice."""
         ids, references = self._sorted_out(names)
-        rows = await connection.fetch(self.load_by_id, *ids) if ids.names else []
-        if references.names:
-            rows += await connection.fetch(self.load_by_reference, *references)
+        rows = await connection.fetch(self.load_by_id, *arrays(ids, 2)) if ids else []
+        found = {(row["tenant_id"], row["id"]) for row in rows}
+        if others := [pair for pair in references if pair not in found]:  # an id is tried first
+            rows += await connection.fetch(self.load_by_reference, *arrays(others, 2))
         return [self.from_row(row) for row in rows]
 
     async def hold(self, connection: Connection, names: Iterable[Name]) -> list[Noun]:
         """Load objects by id or by external reference, and hold them to the end of the transaction."""
         ids, references = self._sorted_out(names)
-        return [self.from_row(row) for row in await connection.fetch(self._hold, *ids, *references)]
+        rows = await connection.fetch(self._hold, *arrays(ids, 2), *arrays(references, 2))
+        return [self.from_row(row) for row in rows]
 
     def work(self, shelf: Shelf[Noun]) -> Iterator[tuple[Part, Rows]]:
         """Yield what is to be written of the objects on a shelf."""
-        yield self._update, [(*self._updated_values(self.to_row(now)), was.version) for was, now in shelf.changed()]
+        if self._update:
+            yield self._update, [(*self._updated_values(self.to_row(now)), was.version) for was, now in shelf.changed()]
         yield self._insert, [self.to_row(item) for item in shelf.created()]
 
-    def _sorted_out(self, names: Iterable[Name]) -> tuple[Wanted, Wanted]:
+    def _sorted_out(self, names: Iterable[Name]) -> tuple[list[Pair], list[Pair]]:
         """Part what can be an id from what can be an external reference; some texts can be both, others neither.
 
         What can be neither is left out: nothing is called so, and not every text can be sent to the database.
         """
-        ids, references = Wanted([], []), Wanted([], [])
-        for _, tenant_id, text in filter(lambda name: is_name(name.text), names):
-            if text.startswith(self.prefix):
-                ids.tenants.append(tenant_id)
-                ids.names.append(text)
-            if self.reserved is None or not text.startswith(self.reserved):
-                references.tenants.append(tenant_id)
-                references.names.append(text)
-        return ids, references
+        pairs = [(tenant_id, text) for _, tenant_id, text in names if is_name(text)]
+        ids = [pair for pair in pairs if pair[1].startswith(self.prefix)]
+        if self.reserved is None:
+            return ids, pairs
+        return ids, [pair for pair in pairs if not pair[1].startswith(self.reserved)]
 
 
-def billing_table(
-    kind: str,
-    prefix: str,
-    reserved: str,
-    fixed: Mapping[str, str],
-    changing: Mapping[str, str],
-    read: Callable[[dict[str, Any], asyncpg.Record], Owing],
-    values: Callable[[Owing], tuple[Any, ...]],
-) -> Table[Owing]:
-    """Make the table of one kind of object that can owe money.
+def update(table: str, columns: Mapping[str, str], changing: Iterable[str]) -> Part:
+    """Make the part that updates rows of a table, each where its version is still the one that was loaded.
 
     Args:
-        fixed: Names and types of the columns that only this kind has and that never change.
-        changing: The same of those that may change.
-        read: Makes an object of the members that all have, and a row.
-        values: Gives the values of an object's own columns, the fixed ones first.
+        columns: Names and types of those that a row is given with, its key among them.
+        changing: Those that are written.
     """
-    own = len(fixed)
-
-    def to_row(item: Owing) -> tuple[Any, ...]:
-        mine = values(item)
-        return (*fixed_values(item), *mine[:own], *changing_values(item), *mine[own:])
-
-    return Table(
-        kind,
-        prefix,
-        fixed={**FIXED, **fixed},
-        changing={**CHANGING, **changing},
-        read=lambda row: read(common_members(row), row),
-        values=to_row,
-        reserved=reserved,
-    )
+    assignments = ", ".join(f"{name} = row.{name}" for name in changing)
+    sql = UPDATE.format(table=table, assignments=assignments)
+    return Part(f"update_{table}", sql, (*columns.items(), ("loaded_version", "bigint")), guarded=True)
 
 
-def common_members(row: asyncpg.Record) -> dict[str, Any]:
-    """Give the members of an object that all have."""
-    return {
-        "tenant_id": row["tenant_id"],
-        "id": row["id"],
-        "external_reference": row["external_reference"],
-        "created_at": row["created_at"],
-        "updated_at": row["updated_at"],
-        "payment_rules": RULES.decode(rules) if (rules := row["payment_rules"]) else None,
-        "metadata": METADATA.decode(metadata) if (metadata := row["metadata"]) else {},
-        "version": row["version"],
-        "event_sequence": row["event_sequence"],
-    }
+def arrays(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    """Turn rows into arrays, one for each column, as the statements take them."""
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
 
 
-def obligation_of(row: asyncpg.Record, *, is_tracked: bool) -> Obligation:
-    """Make the obligation that a row holds."""
-    return Obligation(
-        currency=row["currency"],
-        total=row["total"],
-        tracked=is_tracked,
-        version=row["transfer_version"],
-        hash=row["transfer_hash"],
-        recorded_at=row["transferred_at"],
-    )
+def to_json(value: Any) -> str | None:
+    """Write a value as a json column holds it; what is empty is null."""
+    return msgspec.json.encode(value).decode() if value else None
 
 
-def fixed_values(item: BillingObject) -> tuple[Any, ...]:
-    """Give the values of the columns that all objects have and that never change."""
-    return item.tenant_id, item.id, item.external_reference, item.created_at
-
-
-def changing_values(item: BillingObject) -> tuple[Any, ...]:
-    """Give the values of the columns that all objects have and that may change."""
-    obligation = item.obligation
-    return (
-        msgspec.json.encode(item.payment_rules).decode() if item.payment_rules else None,
-        msgspec.json.encode(item.metadata).decode() if item.metadata else None,
-        obligation.currency,
-        obligation.total,
-        obligation.version,
-        obligation.hash,
-        obligation.recorded_at,
-        item.version,
-        item.event_sequence,
-        item.updated_at,
-    )
+def metadata_of(text: str | None) -> dict[str, str]:
+    """Read the metadata that a json column holds."""
+    return METADATA.decode(text) if text else {}

@@ -1,5 +1,6 @@
 """Refunds and reversals in PostgreSQL: two tables of one shape, in which nothing ever changes."""
 
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import asyncpg
@@ -7,7 +8,7 @@ import msgspec
 
 from owed.model.identifiers import REFUND, REVERSAL
 from owed.model.taken_back import Refund, Reversal, Share, TakenBack
-from owed.store.tables import METADATA, Table
+from owed.store.tables import Table, metadata_of, to_json
 
 Kind = TypeVar("Kind", bound=TakenBack)
 
@@ -19,35 +20,33 @@ COLUMNS = {
     "amount": "bigint",
     "currency": "text",
     "reason": "text",
-    "applications": "json",
-    "metadata": "json",
     "occurred_at": "timestamptz",
     "created_at": "timestamptz",
-    "version": "bigint",
 }
+"""The columns that hold just what the members of their names are."""
 
 SHARES = msgspec.json.Decoder(tuple[Share, ...])
+
+plain = attrgetter(*COLUMNS)
 
 
 def table(kind: type[Kind], prefix: str) -> Table[Kind]:
     """Make the table of one kind."""
 
     def read(row: asyncpg.Record) -> Kind:
-        members = {name: row[name] for name in COLUMNS}
-        metadata = members["metadata"]
-        members["metadata"] = METADATA.decode(metadata) if metadata else {}
-        members["applications"] = SHARES.decode(members["applications"])
-        return kind(**members)
+        return kind(
+            **{name: row[name] for name in COLUMNS},
+            applications=SHARES.decode(row["applications"]),
+            metadata=metadata_of(row["metadata"]),
+        )
 
-    return Table(kind.kind, prefix, fixed=COLUMNS, changing={}, read=read, values=values)
+    columns = {**COLUMNS, "applications": "json", "metadata": "json"}
+    return Table(kind.kind, prefix, fixed=columns, changing={}, read=read, values=values)
 
 
 def values(taken_back: TakenBack) -> tuple[Any, ...]:
     """Give the values of a refund or a reversal, in the order of the columns."""
-    members = msgspec.structs.asdict(taken_back)
-    members["metadata"] = msgspec.json.encode(taken_back.metadata).decode() if taken_back.metadata else None
-    members["applications"] = msgspec.json.encode(taken_back.applications).decode()
-    return tuple(members[name] for name in COLUMNS)
+    return (*plain(taken_back), to_json(taken_back.applications), to_json(taken_back.metadata))
 
 
 REFUNDS = table(Refund, REFUND)

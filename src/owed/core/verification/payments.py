@@ -181,8 +181,9 @@ class Payments:
         Raises:
             Broken: It contradicts itself.
         """
-        if sum(share.amount for share in row.applications) != row.amount:
-            raise Broken(f"its amount is {row.amount}, which its applications do not add up to", row.id)
+        applied = sum(share.amount for share in row.applications)
+        if applied != row.amount:
+            raise Broken(f"its amount is {row.amount}, and its applications add up to {applied}", row.id)
         account = account_of(CAUSES[row.kind], row.channel)
         for share in row.applications:
             self._sides.say(Line(row.payment_id, row.id, share.object_id, row.currency, account), share.amount)
@@ -216,9 +217,13 @@ def taken_back_of(payment_id: str, application_id: str, currency: str) -> Line:
 
 def faults_of_payment(row: PaymentRow) -> Iterator[str]:
     """Yield where a payment contradicts itself."""
-    if sum(each.amount for each in row.applications) != row.amount:
-        yield f"its amount is {row.amount}, which its applications do not add up to"
-    if not all(0 <= each.taken_back <= each.amount for each in row.applications):
-        yield "more was taken back of an application than it had, or less than nothing"
-    if sum(each.taken_back for each in row.applications) != row.amount_refunded + row.amount_reversed:
-        yield "what was taken back of its applications is not what was refunded and reversed"
+    applied = taken_back = 0
+    for each in row.applications:
+        applied += each.amount
+        taken_back += each.taken_back
+        if not 0 <= each.taken_back <= each.amount:
+            yield f"what was taken back of {each.id} is {each.taken_back}, of {each.amount}"
+    if applied != row.amount:
+        yield f"its amount is {row.amount}, and its applications add up to {applied}"
+    if taken_back != row.amount_refunded + row.amount_reversed:
+        yield f"what was taken back of its applications is {taken_back}, which is not what was refunded and reversed"

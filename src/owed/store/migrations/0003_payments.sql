@@ -41,7 +41,6 @@ CREATE TABLE refund (
     metadata            json,
     occurred_at         timestamptz NOT NULL,
     created_at          timestamptz NOT NULL,
-    version             bigint NOT NULL CHECK (version = 1),
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, external_reference),
     FOREIGN KEY (tenant_id, payment_id) REFERENCES payment
