@@ -43,10 +43,17 @@ class Paging(NamedTuple):
     cursor: Cursor | None
 
     @classmethod
-    def of(cls, service: Service, request: Request, pairs: list[tuple[str, str]], faults: Faults) -> Self:
-        """Read which page a request asks for."""
+    def of(
+        cls, service: Service, request: Request, pairs: list[tuple[str, str]], faults: Faults, *terms: str
+    ) -> Self:
+        """Read which page a request asks for.
+
+        Args:
+            terms: What all objects of the list have, besides what the parameters say.
+        """
         given = dict(pairs)
-        scope = f"{request.key.tenant_id} {request.path} {sorted(pair for pair in pairs if pair[0] not in PAGING)}"
+        filters = sorted(pair for pair in pairs if pair[0] not in PAGING)
+        scope = f"{request.key.tenant_id} {request.path} {filters} {terms}"
         return cls(
             service.cursors,
             request.path,
@@ -80,7 +87,7 @@ class Listing:
         faults = Faults()
         pairs = query.parameters(request, faults)
         given = self.filters.read(pairs, faults)
-        paging = Paging.of(service, request, pairs, faults)
+        paging = Paging.of(service, request, pairs, faults, *terms)
         asked = self.query(request.key.tenant_id, request.key.settings, given, faults)
         query.refuse_faulty(faults)
         paged = msgspec.structs.replace(asked, terms=asked.terms.union(terms), limit=paging.limit, cursor=paging.cursor)

@@ -67,13 +67,12 @@ class TakingBack:
             f"What the {self.kind} is of. Without `amount` and `applications`, all that is left of the payment.",
             required=required,
         )
-        self.may_be_empty = not required
         self.list = Listing(self.kind, Filters({}, beside={"channel": IN_CHANNEL}))
         self._command = command
 
     async def create(self, service: Service, request: Request) -> Response:
         """POST: take a payment back, or a part of it."""
-        form = read_form(request, may_be_empty=self.may_be_empty, parameters=PARAMETERS)
+        form = read_form(request, may_be_empty=True, parameters=PARAMETERS)
         name = await payment_name(service, request, channel_of(form.parameters, form.faults))
         command = self._command_of(request, form, name)
         return await carry_out(service, request, form, command, moves_money=True, size=SIZE)

@@ -120,6 +120,8 @@ class State:
         self.transfers: list[Transfer] = []
         self.events: list[Event] = []
         self.attributions: list[Attribution] = []
+        self.size = 0
+        """Bytes of the events: of all that is saved, only they have no bound but that of what they tell."""
         for item in loaded:
             self.shelves[item.kind].load(item)
 
@@ -129,4 +131,5 @@ class State:
             self.shelves[item.kind].put(item)
         self.transfers += journal.transfers
         self.events += journal.events
+        self.size += sum(len(event.body) for event in journal.events)
         self.attributions += journal.attributions()

@@ -21,7 +21,9 @@ from owed.engine.store import LOCK_WAIT, Blocked, Conflict, Held, Rejected, Stor
 
 logger = logging.getLogger("owed.engine")
 
-UNREACHABLE = Refused(Code.UNAVAILABLE, "The database cannot be reached. Nothing was done; try again shortly.")
+UNREACHABLE = Refused(
+    Code.UNAVAILABLE, "The database cannot be reached, or takes too long. Nothing was done; try again shortly."
+)
 UNKNOWN = Refused(
     Code.UNAVAILABLE,
     "The database went away while this was being saved, so the outcome is unknown. Retry with the same "
@@ -56,7 +58,8 @@ class Attempts:
         """Carry out a batch, and answer it.
 
         Returns:
-            The commands that somebody else holds up. They are not answered yet; `persist` sees each through.
+            The commands that somebody else holds up, and those for which there was no room. They are not answered yet;
+            `persist` sees each through.
         """
         try:
             return await self._at_once(batch)
@@ -90,7 +93,7 @@ class Attempts:
             if not writing.is_empty():
                 await self._store.write(writing)
             settle(decided)
-        return []
+        return [pending for pending in batch if not pending.reply.done()]
 
     async def _holding(self, batch: list[Pending], lock_wait: float = LOCK_WAIT) -> list[Pending]:
         """Carry out a batch in transactions that hold what it touches; split it where that does not succeed."""
@@ -123,7 +126,7 @@ class Attempts:
                 if not writing.is_empty():
                     await held.write(writing)
             settle(decided + newly_decided)
-        return [pending for pending in batch if pending.key_is_busy and not pending.reply.done()]
+        return [pending for pending in batch if not pending.reply.done()]
 
 
 def replayed(batch: list[Pending], held: Held) -> tuple[Decided, list[Pending]]:

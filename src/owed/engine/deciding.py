@@ -14,15 +14,18 @@ logger = logging.getLogger("owed.engine")
 
 BUG = Refused(Code.INTERNAL_ERROR, "This is our fault, and it is logged under the request id. Nothing was changed.")
 
+MOST_BYTES = 2**20
+"""Bytes of events after which a batch takes no further command: one refund may tell of a hundred bills at length."""
+
 Decided = list[tuple[Pending, Reply]]
 
 
 def decide(batch: Iterable[Pending], state: State, stamp: Stamp) -> tuple[Decided, Writing]:
-    """Decide each command of a batch.
+    """Decide the commands of a batch, until there is much to save.
 
     Returns:
-        The reply of each command, to be given once the writing is saved, and that writing. A command that raises is
-        a bug: its reply is a 500, what it has journalled is dropped, and the others never notice.
+        The reply of each command that was decided, to be given once the writing is saved, and that writing. A command
+        that raises is a bug: its reply is a 500, what it has journalled is dropped, and the others never notice.
 
     Raises:
         Unread: The state holds too little to decide on.
@@ -30,6 +33,8 @@ def decide(batch: Iterable[Pending], state: State, stamp: Stamp) -> tuple[Decide
     writing = Writing(state, {})
     decided: Decided = []
     for pending in batch:
+        if state.size > MOST_BYTES:
+            break
         reply = decide_one(pending, state, stamp)
         if reply.kept and pending.answer_key is not None:
             writing.answers[pending.answer_key] = pending.kept(reply.answer)

@@ -4,8 +4,10 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 import msgspec
 
+from owed.database.pool import Connection
 from owed.store.failures import translated
 from owed.store.list_queries import END
 from owed.store.slow_lane import Connections, SlowLane
@@ -19,6 +21,14 @@ SUMS = """
       FROM transfer
      WHERE tenant_id = $1 AND recorded_at <= $2 AND ($3::text IS NULL OR currency = $3)
      GROUP BY debit, credit, currency
+"""
+
+
+SCANNING = """
+    -- Unlike any other statement this one reads most of a table: in its order, and by one process.
+    SET LOCAL enable_seqscan = on;
+    SET LOCAL enable_bitmapscan = on;
+    SET LOCAL max_parallel_workers_per_gather = 0
 """
 
 
@@ -54,10 +64,17 @@ class TrialBalances:
         """
         with translated():
             async with self._connections.connection() as connection:
-                rows = await connection.fetch(SUMS, tenant_id, as_of, currency)
+                rows = await summed(connection, tenant_id, as_of, currency)
         debits, credits_ = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
         for row in rows:
             amount = int(row["amount"])  # exact: a sum of 64-bit numbers may be longer than one
             debits[row["debit"], row["currency"]] += amount
             credits_[row["credit"], row["currency"]] += amount
         return [Line(*key, debits[key], credits_[key]) for key in sorted(debits.keys() | credits_.keys())]
+
+
+async def summed(connection: Connection, *arguments: Any) -> list[asyncpg.Record]:
+    """Sum what moved between each two accounts."""
+    async with connection.raw.transaction(readonly=True):
+        await connection.execute(SCANNING)
+        return await connection.raw.fetch(SUMS, *arguments)

@@ -58,7 +58,7 @@ DETAILS = {
     Code.UNSUPPORTED_MEDIA_TYPE: "Send the body as application/json, with that Content-Type.",
     Code.RATE_LIMITED: "This key has made all the requests that it may make for now.",
     Code.INTERNAL_ERROR: "This is our fault, and it is logged under the request id.",
-    Code.UNAVAILABLE: "The database cannot be reached. Nothing was done; try again shortly.",
+    Code.UNAVAILABLE: "The database cannot be reached, or takes too long. Nothing was done; try again shortly.",
 }
 
 REFUSALS = {
