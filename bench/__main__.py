@@ -13,17 +13,19 @@ import typer
 from rich.console import Console
 
 from bench import contract, machine, many_bills, report, services, settings
-from bench.load import OF_BILLS, OF_CUSTOMERS, Group, Scenario
+from bench.load import OF_BILLS, OF_CUSTOMERS, OF_PAYMENTS, Group, Scenario
 from bench.machine import Cores
-from bench.pgbench import pgbench
-from bench.rounds import CONNECTIONS, Contender, Measurements, Plan, measure
-from bench.seeding import seed, seed_bare, seed_bills
+from bench.pgbench import FILES, pgbench
+from bench.rounds import Contender, Measurements, Plan, measure
+from bench.seeding import seed, seed_bare, seed_bills, seed_payments
 from bench.services import Bench, Service
 
 ALL = "Owed,usual,tuned,bare,pgbench"
 EVERY = ",".join(Group)
-OF_CUSTOMERS_ALONE = ("bare", "pgbench")
-MARKERS = {Group.CUSTOMERS: "bench", Group.BILLS: "bench-bills"}
+ABLE = {"bare": services.READS, "pgbench": frozenset(FILES)}
+"""What those do who cannot do everything."""
+
+MARKERS = {Group.CUSTOMERS: "bench", Group.BILLS: "bench-bills", Group.PAYMENTS: "bench-payments"}
 console = Console(width=None if sys.stdout.isatty() else 140)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -76,14 +78,14 @@ def _measured(bench: Bench, names: list[str], plan: Plan) -> tuple[Measurements,
 
 
 def _started(bench: Bench, names: list[str], plan: Plan, stack: ExitStack) -> Iterator[Contender]:
-    """Start those who take part, and give each its customers and bills."""
+    """Start those who take part, and give each its customers, bills and payments."""
     bodies: list[bytes] = []
     for name in names:
-        if name in OF_CUSTOMERS_ALONE and not plan.scenarios & OF_CUSTOMERS:
+        if not ABLE.get(name, plan.scenarios) & plan.scenarios:
             continue
         _tell(f"Starting and seeding {name}")
         if name == "pgbench":
-            yield stack.enter_context(pgbench(bench, plan.customers))
+            yield stack.enter_context(pgbench(bench, plan))
             continue
         start = {"Owed": services.owed, "usual": services.usual, "tuned": services.tuned, "bare": services.bare}[name]
         service = stack.enter_context(start(bench))
@@ -93,6 +95,8 @@ def _started(bench: Bench, names: list[str], plan: Plan, stack: ExitStack) -> It
             bodies = seed(service, plan.customers)
         if service.scenarios & plan.scenarios & OF_BILLS:
             seed_bills(service, plan.owners)
+        if service.scenarios & plan.scenarios & OF_PAYMENTS:
+            seed_payments(service, plan.payers)
         contract.check(service, plan.scenarios)
         yield service
 
@@ -120,7 +124,7 @@ def scratch(parent: Path) -> Iterator[Path]:
 
 
 def _report(measured: Measurements, group: Group, facts: dict[str, str], *, write: bool) -> None:
-    tables = list(report.grids(measured, group, CONNECTIONS, facts))
+    tables = list(report.grids(measured, group, facts))
     report.show(console, tables)
     if write and not measured.failures:
         date = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")

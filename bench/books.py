@@ -6,10 +6,13 @@ from typing import NamedTuple
 
 from bench import sql
 from bench.load import Load, Sample, Scenario
+from bench.payments import HUNDRED
 
 SETTLE_SECONDS = 20
+REST_SECONDS = 0.1
 COUNT = """
     SELECT (SELECT count(*) FROM customer), (SELECT count(*) FROM account), (SELECT count(*) FROM bill),
+           (SELECT count(*) FROM payment), (SELECT count(*) FROM refund),
            (SELECT count(*) FROM transfer), (SELECT count(*) FROM event), (SELECT count(*) FROM answer),
            (SELECT coalesce(sum(amount), 0)::bigint FROM transfer),
            ((SELECT coalesce(sum({balance}), 0) FROM customer) + (SELECT coalesce(sum({balance}), 0) FROM account)
@@ -34,16 +37,22 @@ class Rows(NamedTuple):
     customers: int = 0
     accounts: int = 0
     bills: int = 0
+    payments: int = 0
+    refunds: int = 0
     transfers: int = 0
     events: int = 0
     answers: int = 0
 
 
+PAID = Rows(payments=1, transfers=1, events=1, answers=1)
 ADDED = {
     Scenario.CREATE: Rows(customers=1, transfers=1, events=1, answers=1),
     Scenario.UPDATE: Rows(transfers=1, events=1, answers=1),
     Scenario.CREATE_BILL: Rows(bills=1, transfers=1, events=1, answers=1),
     Scenario.COMPOSITE: Rows(customers=1, accounts=1, bills=1, transfers=3, events=3, answers=1),
+    **dict.fromkeys((Scenario.PAY_MANY, Scenario.PAY_HOT, Scenario.PAY_BILL), PAID),
+    Scenario.PAY_HUNDRED: Rows(payments=1, transfers=HUNDRED, events=HUNDRED, answers=1),
+    Scenario.REFUND: Rows(refunds=1, transfers=1, events=1, answers=1),
 }
 
 
@@ -55,11 +64,15 @@ class Books(NamedTuple):
     owed: int
 
     @classmethod
-    def of(cls, dsn: str, columns: Columns) -> "Books":
-        """Read the books once they stand still: a request whose client has gone may still be under way."""
+    def of(cls, dsn: str, columns: Columns, rest: float = REST_SECONDS) -> "Books":
+        """Read the books once they stand still: a request whose client has gone may still be under way.
+
+        Args:
+            rest: For how many seconds nothing may change.
+        """
         deadline, before = time.monotonic() + SETTLE_SECONDS, cls._now(dsn, columns)
         while time.monotonic() < deadline:
-            time.sleep(0.1)
+            time.sleep(rest)
             found = cls._now(dsn, columns)
             if found == before:
                 return found

@@ -5,10 +5,11 @@ The load generator then only has to count answers that are not successes.
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
-from bench.client import Answer, Client
-from bench.load import OF_BILLS, OF_CUSTOMERS, Scenario
+from bench import payment_contract
+from bench.client import Client
+from bench.expected import conflict, json_of, unless, unless_at
+from bench.load import OF_BILLS, OF_CUSTOMERS, OF_PAYMENTS, Scenario
 from bench.seeding import bill, customer
 from bench.services import Service
 
@@ -74,6 +75,8 @@ def _faults(service: Service, scenarios: frozenset[Scenario]) -> Iterator[str]:
         yield from _bill_read_faults(service, client)
         yield from _bill_write_faults(client)
         yield from _bill_refusal_faults(client)
+    if scenarios & OF_PAYMENTS:
+        yield from payment_contract.faults(service, scenarios)
 
 
 def _read_faults(service: Service, client: Client) -> Iterator[str]:
@@ -81,7 +84,7 @@ def _read_faults(service: Service, client: Client) -> Iterator[str]:
     for name in (_second(service, "ids"), reference):
         answer = client.send("GET", f"{CUSTOMERS}/{name}")
         expected = customer(int(reference.removeprefix("seed_")))
-        found = _json(answer)
+        found = json_of(answer)
         if answer.status != 200 or {**found, **expected} != found:
             yield f"{name} is answered with {answer.status} {found}"
 
@@ -96,21 +99,21 @@ def _page_faults(client: Client) -> Iterator[str]:
 def _write_faults(client: Client) -> Iterator[str]:
     """Write what stands already, so that nothing is added."""
     replayed = client.send("POST", CUSTOMERS, customer(1), Idempotency_Key="seed_00000001")
-    yield from _unless(replayed, 201, "a create under a used key")
+    yield from unless(replayed, 201, "a create under a used key")
     if replayed.headers["Idempotent-Replayed"] != "true":
         yield "a create under a used key is not a replay"
     reused = client.send("POST", CUSTOMERS, customer(2), Idempotency_Key="seed_00000001")
-    yield from _unless(reused, 422, "a reused key")
-    yield from _unless(client.send("POST", CUSTOMERS, customer(1)), 409, "a duplicate")
-    yield from _unless(client.send("PATCH", f"{CUSTOMERS}/seed_00000001", {"balance": 2000}), 200, "an update")
-    yield from _unless(client.send("PATCH", f"{CUSTOMERS}/nobody", {"balance": 2000}), 404, "an update of nobody")
+    yield from unless(reused, 422, "a reused key")
+    yield from unless(client.send("POST", CUSTOMERS, customer(1)), 409, "a duplicate")
+    yield from unless(client.send("PATCH", f"{CUSTOMERS}/seed_00000001", {"balance": 2000}), 200, "an update")
+    yield from unless(client.send("PATCH", f"{CUSTOMERS}/nobody", {"balance": 2000}), 404, "an update of nobody")
 
 
 def _refusal_faults(service: Service, client: Client) -> Iterator[str]:
     for members in INVALID:
-        yield from _unless(client.send("POST", CUSTOMERS, members), 400, f"{members}")
-    yield from _unless(Client(service.url, "sk_test_none").send("GET", f"{CUSTOMERS}/nobody"), 401, "an unknown key")
-    yield from _unless(client.send("GET", f"{CUSTOMERS}/nobody"), 404, "nobody")
+        yield from unless(client.send("POST", CUSTOMERS, members), 400, f"{members}")
+    yield from unless(Client(service.url, "sk_test_none").send("GET", f"{CUSTOMERS}/nobody"), 401, "an unknown key")
+    yield from unless(client.send("GET", f"{CUSTOMERS}/nobody"), 404, "nobody")
 
 
 def _bill_read_faults(service: Service, client: Client) -> Iterator[str]:
@@ -118,40 +121,40 @@ def _bill_read_faults(service: Service, client: Client) -> Iterator[str]:
     given = {name: value for name, value in bill(1).items() if name not in ("external_reference", "account")}
     standing = {"status": "unpaid", "amount_paid": 0, "amount_remaining": 25_000}
     expected = {**given, **standing, "id": bill_id, "customer_id": customer_id, "account_id": account_id}
-    found = _json(client.send("GET", f"{BILLS}/{bill_id}"))
-    by_reference = _json(client.send("GET", f"{BILLS}/{found.get('external_reference')}"))
-    page = _json(client.send("GET", f"{BILLS}?limit=20&customer={customer_id}"))
+    found = json_of(client.send("GET", f"{BILLS}/{bill_id}"))
+    by_reference = json_of(client.send("GET", f"{BILLS}/{found.get('external_reference')}"))
+    page = json_of(client.send("GET", f"{BILLS}?limit=20&customer={customer_id}"))
     for answer in (found, by_reference, *page.get("data", [{}])):
         if {**answer, **expected} != answer:
             yield f"{bill_id} is answered with {answer}"
-    yield from _unless(client.send("GET", f"{BILLS}/nothing"), 404, "no bill")
+    yield from unless(client.send("GET", f"{BILLS}/nothing"), 404, "no bill")
 
 
 def _bill_write_faults(client: Client) -> Iterator[str]:
     """Write what stands already, so that nothing is added."""
     seeded, key = bill(1), "owner_00000001"
     replayed = client.send("POST", BILLS, seeded, Idempotency_Key=key)
-    yield from _unless(replayed, 201, "a composite under a used key")
+    yield from unless(replayed, 201, "a composite under a used key")
     if replayed.headers["Idempotent-Replayed"] != "true":
         yield "a composite under a used key is not a replay"
-    yield from _unless(client.send("POST", BILLS, bill(2), Idempotency_Key=key), 422, "a reused key")
+    yield from unless(client.send("POST", BILLS, bill(2), Idempotency_Key=key), 422, "a reused key")
     plain = {**NEW_BILL, "external_reference": key, "account": key}
-    yield from _conflict(client.send("POST", BILLS, plain), "/external_reference")
+    yield from conflict(client.send("POST", BILLS, plain), "/external_reference")
     composite = {**seeded, "external_reference": "new", "account": {**seeded["account"], "external_reference": "new"}}
-    yield from _conflict(client.send("POST", BILLS, composite), "/account/customer/external_reference")
-    yield from _unless(client.send("GET", f"{BILLS}/new"), 404, "what was refused")
+    yield from conflict(client.send("POST", BILLS, composite), "/account/customer/external_reference")
+    yield from unless(client.send("GET", f"{BILLS}/new"), 404, "what was refused")
 
 
 def _bill_refusal_faults(client: Client) -> Iterator[str]:
     for members in INVALID_BILLS:
-        yield from _unless(client.send("POST", BILLS, members), 400, f"{members}")
+        yield from unless(client.send("POST", BILLS, members), 400, f"{members}")
     for member in ("customer", "account"):
         answer = client.send("POST", BILLS, {**NEW_BILL, member: "nobody"})
-        yield from _unless(answer, 404, f"a bill of no {member}")
-        yield from _unless_at(answer, f"/{member}")
+        yield from unless(answer, 404, f"a bill of no {member}")
+        yield from unless_at(answer, f"/{member}")
     composite = bill(0)
     composite["account"] = {**composite["account"], "customer": {"external_reference": "new", "email": "nobody"}}
-    yield from _unless_at(client.send("POST", BILLS, composite), "/account/customer/email")
+    yield from unless_at(client.send("POST", BILLS, composite), "/account/customer/email")
 
 
 def check_list(service: Service) -> None:
@@ -160,7 +163,7 @@ def check_list(service: Service) -> None:
     first = client.send("GET", f"{BILLS}?limit=20&customer={owner}")
     cursor = first.headers["Next-Cursor"]
     second = client.send("GET", f"{BILLS}?limit=20&customer={owner}&cursor={cursor}")
-    found = [each for page in (first, second) for each in _json(page).get("data", [])]
+    found = [each for page in (first, second) for each in json_of(page).get("data", [])]
     ids = [each["id"] for each in found]
     if len(ids) != 40 or ids != sorted(ids, reverse=True) or {each["customer_id"] for each in found} != {owner}:
         raise SystemExit(f"{service.name} lists {len(ids)} bills of {owner}: {first.body[:500]!r}")
@@ -168,24 +171,3 @@ def check_list(service: Service) -> None:
 
 def _second(service: Service, name: str) -> str:
     return (service.directory / name).read_text().split()[1]
-
-
-def _json(answer: Answer) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(answer.body or b"{}")
-    return found
-
-
-def _conflict(answer: Answer, pointer: str) -> Iterator[str]:
-    yield from _unless(answer, 409, f"a duplicate at {pointer}")
-    yield from _unless_at(answer, pointer)
-
-
-def _unless_at(answer: Answer, pointer: str) -> Iterator[str]:
-    found = [each["pointer"] for each in _json(answer).get("errors", [])]
-    if pointer not in found:
-        yield f"a fault at {pointer} is answered with {answer.body.decode()}"
-
-
-def _unless(answer: Answer, status: int, what: str) -> Iterator[str]:
-    if answer.status != status:
-        yield f"{what} is answered with {answer.status} instead of {status}: {answer.body.decode()}"

@@ -14,7 +14,7 @@ SCRIPTS = Path(__file__).with_name("scenarios")
 
 
 class Scenario(StrEnum):
-    """What is measured, in the order in which it is: of customers and of bills, those that write come late."""
+    """What is measured, in the order in which it is: of each kind those that write come late, the many bills last."""
 
     RETRIEVE = "Retrieve by id"
     RETRIEVE_BY_REFERENCE = "Retrieve by reference"
@@ -24,11 +24,17 @@ class Scenario(StrEnum):
     RETRIEVE_BILL = "Retrieve a bill by id"
     CREATE_BILL = "Create a bill on an account"
     COMPOSITE = "Create a customer, an account and a bill in one"
+    CHECK = "Check of a payment"
+    PAY_MANY = "Payment of one of many balances"
+    PAY_HOT = "Payment of one hot account"
+    PAY_BILL = "Payment of a bill with everything on"
+    PAY_HUNDRED = "One payment of a hundred bills"
+    REFUND = "Refund of a part of a payment"
     BILLS_OF_CUSTOMER = "List page of 20 bills of one customer"
 
     @property
     def writes(self) -> bool:
-        return self in (Scenario.CREATE, Scenario.UPDATE, Scenario.CREATE_BILL, Scenario.COMPOSITE)
+        return self in WRITES
 
 
 class Group(StrEnum):
@@ -36,18 +42,25 @@ class Group(StrEnum):
 
     CUSTOMERS = "customers"
     BILLS = "bills"
+    PAYMENTS = "payments"
 
     @property
     def scenarios(self) -> frozenset[Scenario]:
-        return OF_CUSTOMERS if self is Group.CUSTOMERS else OF_BILLS
+        return SCENARIOS_OF[self]
 
 
 OF_BILLS = frozenset({Scenario.RETRIEVE_BILL, Scenario.CREATE_BILL, Scenario.COMPOSITE, Scenario.BILLS_OF_CUSTOMER})
-OF_CUSTOMERS = frozenset(Scenario) - OF_BILLS
+OF_PAYMENTS = frozenset({Scenario.CHECK, Scenario.PAY_MANY, Scenario.PAY_HOT, Scenario.PAY_BILL, Scenario.PAY_HUNDRED,
+                         Scenario.REFUND})  # fmt: skip
+OF_CUSTOMERS = frozenset(Scenario) - OF_BILLS - OF_PAYMENTS
+SCENARIOS_OF = {Group.CUSTOMERS: OF_CUSTOMERS, Group.BILLS: OF_BILLS, Group.PAYMENTS: OF_PAYMENTS}
+WRITES = frozenset({Scenario.CREATE, Scenario.UPDATE, Scenario.CREATE_BILL, Scenario.COMPOSITE}) | (
+    OF_PAYMENTS - {Scenario.CHECK}
+)
 
 
 class Script(NamedTuple):
-    """How wrk asks: a script in `scenarios/`, the file of names that it picks from, and what goes before the name."""
+    """How wrk asks: a script in `scenarios/`, the file that it picks names or requests from, what is before a name."""
 
     name: str
     names: str = ""
@@ -63,6 +76,12 @@ SCRIPT_OF = {
     Scenario.RETRIEVE_BILL: Script("retrieve", "bills", "/billing/bills/"),
     Scenario.CREATE_BILL: Script("create_bill", "accounts"),
     Scenario.COMPOSITE: Script("composite"),
+    Scenario.CHECK: Script("check", "checks"),
+    Scenario.PAY_MANY: Script("pay", "payments_many"),
+    Scenario.PAY_HOT: Script("pay", "payments_hot"),
+    Scenario.PAY_BILL: Script("pay", "payments_bill"),
+    Scenario.PAY_HUNDRED: Script("pay", "payments_hundred"),
+    Scenario.REFUND: Script("pay", "refunds"),
     Scenario.BILLS_OF_CUSTOMER: Script("retrieve", "owners", "/billing/bills?limit=20&customer="),
 }
 

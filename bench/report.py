@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.load import Group, Scenario
-from bench.rounds import MOST, Measurements
+from bench.rounds import HALVED, Measurements, connections_of
 from bench.targets import TIMES, verdicts
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
@@ -50,29 +50,32 @@ class Grid:
         return table
 
 
-def grids(measured: Measurements, group: Group, connections: Sequence[int], facts: Mapping[str, str]) -> Iterator[Grid]:
+def grids(measured: Measurements, group: Group, facts: Mapping[str, str]) -> Iterator[Grid]:
     """Yield every table of a group of scenarios."""
     kept = {True: "met", False: "**not met**"}
     rows = [(each.promise, each.measured, kept[each.met]) for each in verdicts(measured, group)]
     yield Grid("Promises", ("Promise", "Measured", ""), rows, "left")
     for scenario in filter(group.scenarios.__contains__, Scenario):
-        yield _scenario(measured, scenario, connections)
-    if group is Group.CUSTOMERS:
-        yield Grid("Retrieve by id at half of each one's maximum", ("", "req/s", "p50 ms", "p99 ms"), _halves(measured))
+        yield _scenario(measured, scenario)
+    for scenario in filter(group.scenarios.__contains__, HALVED):
+        columns = ("", "req/s", "p50 ms", "p99 ms")
+        yield Grid(f"{scenario} at half of each one's maximum", columns, _halves(measured, scenario))
     memory = [(TITLES[name], f"{size / 1e6:.0f}") for name, size in measured.resident.items()]
     yield Grid("Memory of the worker after all of it", ("", "MB resident"), memory)
     yield Grid("Machine and settings", ("", ""), list(facts.items()), "left")
 
 
-def _scenario(measured: Measurements, scenario: Scenario, connections: Sequence[int]) -> Grid:
+def _scenario(measured: Measurements, scenario: Scenario) -> Grid:
+    connections = connections_of(scenario)
+    most = connections[-1]
     columns = [f"{what}, {each}" for each in connections for what in ("req/s", "p50 / p99 ms")]
     return Grid(
         str(scenario),
-        ("connections", *columns, f"Owed is, {MOST}", f"CPU, {MOST}"),
+        ("connections", *columns, f"Owed is, {most}", f"CPU, {most}"),
         [
-            (title, *_cells(measured, name, scenario, connections), *_comparison(measured, name, scenario))
+            (title, *_cells(measured, name, scenario, connections), *_comparison(measured, name, scenario, most))
             for name, title in TITLES.items()
-            if measured.median(name, scenario, connections[-1])
+            if measured.median(name, scenario, most)
         ],
     )
 
@@ -83,15 +86,15 @@ def _cells(measured: Measurements, name: str, scenario: Scenario, connections: S
         yield from (f"{median.rate:,.0f}", f"{median.p50:.2f} / {median.p99:.2f}") if median else ("", "")
 
 
-def _comparison(measured: Measurements, name: str, scenario: Scenario) -> tuple[str, str]:
+def _comparison(measured: Measurements, name: str, scenario: Scenario, most: int) -> tuple[str, str]:
     """Return how much more Owed did than this contender, and how busy the contender's process was."""
-    ours, theirs = measured.median("Owed", scenario, MOST), measured.median(name, scenario, MOST)
+    ours, theirs = measured.median("Owed", scenario, most), measured.median(name, scenario, most)
     ratio = f"{ours.rate / theirs.rate:.2f}{TIMES}" if ours and theirs and name != "Owed" else ""
     return ratio, f"{theirs.busy:.0%}" if theirs and theirs.busy else ""
 
 
-def _halves(measured: Measurements) -> list[tuple[str, ...]]:
-    found = ((title, measured.at_half_load(name)) for name, title in TITLES.items())
+def _halves(measured: Measurements, scenario: Scenario) -> list[tuple[str, ...]]:
+    found = ((title, measured.at_half_load(name, scenario)) for name, title in TITLES.items())
     return [
         (title, f"{half[1].rate:,.0f}", f"{half[1].p50:.2f}", f"{half[1].p99:.2f}") for title, half in found if half
     ]

@@ -1,17 +1,21 @@
 """What stands before anything is measured: the same in every contender, made through its own API."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
-from bench import sql
+from bench import payments, sql
 from bench.client import Client
 from bench.services import Service
 
 THREADS = 8
+DEBT = 1_000_000_000_000
+BIG_BILL = 99_999_999
+BIG_PAYMENT = 1_000_000_000
 RULES = {"min_amount": 100, "max_amount": 1_000_000, "underpayment_allowed": True, "overpayment_allowed": False}
+WIDE_RULES = {**RULES, "min_amount": 1, "max_amount": 999_999_999_999}
 
 Members = dict[str, Any]
 
@@ -45,6 +49,21 @@ def bill(number: int) -> Members:
     }
 
 
+def payer(number: int) -> Members:
+    """Give a bill of a new customer with a new account, all of which owe so much that no run pays it off."""
+    made, reference = bill(number), f"payer_{number:08d}"
+    owing = {"external_reference": reference, "balance": DEBT, "payment_rules": WIDE_RULES}
+    account = {**made["account"], **owing, "customer": {**made["account"]["customer"], **owing}}
+    given = {"external_reference": reference, "account": account, "amount_due": BIG_BILL}
+    return {**made, **given, "payment_rules": WIDE_RULES}
+
+
+def big_payment(number: int) -> Members:
+    """Give a payment of a payer's balance that no run gives back whole."""
+    paid = {**payments.payment(customer=f"payer_{number:08d}"), "amount": BIG_PAYMENT}
+    return {**paid, "external_reference": f"paid_{number:08d}"}
+
+
 def _customer(reference: str, number: int) -> Members:
     return {
         "external_reference": reference,
@@ -71,6 +90,28 @@ def seed_bills(service: Service, count: int) -> None:
     bodies = _create_all(service, "/billing/bills", bill, count)
     _note(service, bodies, bills="id", accounts="account_id", owners="customer_id")
     sql.execute(service.dsn, "VACUUM ANALYZE")
+
+
+def seed_payments(service: Service, count: int) -> None:
+    """Create `count` customers with an account and a bill, and a payment of each; note what is requested of them."""
+    owing = _create_all(service, "/billing/bills", payer, count)
+    paid = _create_all(service, payments.PATH, big_payment, count)
+    for name, lines in _requests(owing, paid):
+        (service.directory / name).write_text("".join(lines))
+    sql.execute(service.dsn, "VACUUM ANALYZE")
+
+
+def _requests(owing: list[bytes], paid: list[bytes]) -> Iterator[tuple[str, Iterator[str]]]:
+    """Yield what the load generator picks from, by the name of the file."""
+    path, found = payments.PATH, [json.loads(body) for body in owing]
+    bills, account = [each["id"] for each in found], found[0]["account_id"]
+    yield "checks", (payments.line(f"{path}/check", payments.payment(bill=each)) for each in bills)
+    yield "payments_many", (payments.line(path, payments.payment(customer=each["customer_id"])) for each in found)
+    yield "payments_hot", iter([payments.line(path, payments.payment(account=account))])
+    yield "payments_bill", (payments.line(path, payments.full_payment(each, payments.KEY)) for each in bills)
+    yield "payments_hundred", (payments.line(path, each) for each in payments.of_neighbours(bills))
+    names = (json.loads(body)["id"] for body in paid)
+    yield "refunds", (payments.line(f"{path}/{name}/refunds", payments.refund()) for name in names)
 
 
 def seed_bare(service: Service, bodies: list[bytes]) -> None:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from bench import machine, sql
-from bench.load import OF_BILLS, OF_CUSTOMERS
+from bench.load import OF_BILLS, OF_CUSTOMERS, OF_PAYMENTS
 from bench.rounds import Contender, Plan
 from bench.services import Bench
 
@@ -40,6 +40,8 @@ def _population(plan: Plan) -> str:
         parts.append(f"{plan.customers:,} customers at the start")
     if plan.scenarios & OF_BILLS:
         parts.append(f"{plan.owners:,} customers with an account and a bill, {plan.bills:,} bills more before the list")
+    if plan.scenarios & OF_PAYMENTS:
+        parts.append(f"{plan.payers:,} customers with an account, a bill and a payment, who owe much")
     return "; ".join(parts)
 
 

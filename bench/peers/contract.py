@@ -1,7 +1,8 @@
 """What the two FastAPI peers answer with: problems, ids, `ETag`s and cursors. What they take is in `bodies`.
 
 They differ only in how they reach the database. Left out, in their favour: the merge-patch media type, duplicate
-members, nesting depth, `Owed-Actor`, a merchant's settings, the hash chain of the ledger, rate limits, metrics, logs.
+members, nesting depth, `Owed-Actor`, a merchant's settings, rate limits, metrics, logs, and for all but
+payments the hash chain of the ledger.
 """
 
 # ruff: noqa: FBT001, FBT002  (it reads as people write such services)
@@ -31,8 +32,10 @@ CURSOR_SECRET = secrets.token_bytes(32)
 class Problem(Exception):
     """A refusal, answered as problem details (RFC 9457)."""
 
-    def __init__(self, status: int, code: str, detail: str, errors: list[dict[str, str]] | None = None) -> None:
-        self.status, self.code, self.detail, self.errors = status, code, detail, errors
+    def __init__(
+        self, status: int, code: str, detail: str, errors: list[dict[str, str]] | None = None, **further: Any
+    ) -> None:
+        self.status, self.code, self.detail, self.errors, self.further = status, code, detail, errors, further
 
     def body(self, request: Request) -> str:
         members: dict[str, Any] = {
@@ -46,6 +49,7 @@ class Problem(Exception):
         }
         if self.errors:
             members["errors"] = self.errors
+        members |= self.further
         return msgspec.json.encode(members).decode()
 
 
@@ -76,6 +80,10 @@ def not_found(pointer: str = "") -> Problem:
     return Problem(404, "not_found", detail, [{"pointer": pointer, "detail": detail}] if pointer else None)
 
 
+def no_payment() -> Problem:
+    return Problem(404, "payment_not_found", "There is no such payment")
+
+
 def stale() -> Problem:
     return Problem(412, "precondition_failed", "The object has changed")
 
@@ -100,6 +108,11 @@ def etag(version: int) -> str:
 
 def last_modified(moment: datetime) -> str:
     return format_datetime(moment, usegmt=True)
+
+
+def link(previous: bytes | None, *members: object) -> bytes:
+    """Hash a transfer onto the one before it on the same obligation."""
+    return hashlib.sha256((previous or b"") + msgspec.json.encode(members)).digest()
 
 
 def new_id(prefix: str) -> str:
@@ -155,12 +168,14 @@ async def on_problem(request: Request, problem: Problem) -> Response:
     return response
 
 
-def pointer(path: tuple[str | int, ...]) -> str:
+def pointer(place: str, *path: str | int) -> str:
+    if place == "header":
+        return f"header: {str(path[0]).replace('_', '-').title()}"
     return "".join(f"/{part}" for part in path if part not in (NAMED, NEW))
 
 
 async def on_invalid(request: Request, failure: RequestValidationError) -> Response:
-    faults = [{"pointer": pointer(fault["loc"][1:]), "detail": fault["msg"]} for fault in failure.errors()]
+    faults = [{"pointer": pointer(*fault["loc"]), "detail": fault["msg"]} for fault in failure.errors()]
     return await on_problem(request, Problem(400, "invalid_request", "The request is not valid", faults))
 
 

@@ -20,6 +20,7 @@ CREATE TABLE customer (
     balance             bigint,
     payment_rules       jsonb NOT NULL,
     metadata            jsonb NOT NULL,
+    chain               bytea,
     version             bigint NOT NULL,
     created_at          timestamptz NOT NULL,
     updated_at          timestamptz NOT NULL,
@@ -46,6 +47,7 @@ CREATE TABLE account (
     balance             bigint,
     payment_rules       jsonb NOT NULL,
     metadata            jsonb NOT NULL,
+    chain               bytea,
     version             bigint NOT NULL,
     created_at          timestamptz NOT NULL,
     updated_at          timestamptz NOT NULL,
@@ -75,6 +77,7 @@ CREATE TABLE bill (
     due_date            date,
     payment_rules       jsonb NOT NULL,
     metadata            jsonb NOT NULL,
+    chain               bytea,
     version             bigint NOT NULL,
     created_at          timestamptz NOT NULL,
     updated_at          timestamptz NOT NULL,
@@ -93,7 +96,7 @@ CREATE INDEX bill_by_due_date ON bill (tenant_id, due_date, id);
 CREATE INDEX bill_by_metadata ON bill USING gin (metadata jsonb_path_ops);
 CREATE INDEX bill_by_words ON bill USING gin (words);
 
--- What a customer owes: on the balance itself, or on an account or a bill that is the customer's.
+-- What a customer owes, and what came in of it: on the balance itself, or on an account or a bill that is the customer's.
 CREATE TABLE transfer (
     tenant_id    integer NOT NULL,
     customer_id  text COLLATE "C" NOT NULL,
@@ -108,11 +111,79 @@ CREATE TABLE transfer (
     cause        text NOT NULL,
     key_id       text NOT NULL,
     recorded_at  timestamptz NOT NULL,
+    payment_id   text COLLATE "C",
+    refund_id    text COLLATE "C",
+    hash         bytea,
     PRIMARY KEY (tenant_id, customer_id, id),
     FOREIGN KEY (tenant_id, customer_id) REFERENCES customer,
     FOREIGN KEY (tenant_id, account_id) REFERENCES account,
     FOREIGN KEY (tenant_id, bill_id) REFERENCES bill
 );
+
+CREATE TABLE payment (
+    tenant_id           integer NOT NULL,
+    id                  text COLLATE "C" NOT NULL,
+    external_reference  text COLLATE "C",
+    channel             text COLLATE "C",
+    method              text COLLATE "C",
+    provider_reference  text,
+    status              text COLLATE "C" NOT NULL,
+    amount              bigint NOT NULL,
+    currency            text COLLATE "C" NOT NULL,
+    amount_refunded     bigint NOT NULL,
+    amount_reversed     bigint NOT NULL,
+    metadata            jsonb NOT NULL,
+    version             bigint NOT NULL,
+    paid_at             timestamptz NOT NULL,
+    created_at          timestamptz NOT NULL,
+    updated_at          timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+
+CREATE UNIQUE INDEX payment_by_reference ON payment (tenant_id, external_reference, coalesce(channel, ''))
+    WHERE external_reference IS NOT NULL;
+CREATE INDEX payment_by_status ON payment (tenant_id, status, id);
+CREATE INDEX payment_by_channel ON payment (tenant_id, channel, id) WHERE channel IS NOT NULL;
+CREATE INDEX payment_by_method ON payment (tenant_id, method, id) WHERE method IS NOT NULL;
+CREATE INDEX payment_by_time ON payment (tenant_id, paid_at, id);
+CREATE INDEX payment_by_metadata ON payment USING gin (metadata jsonb_path_ops) WHERE metadata <> '{}';
+
+-- What of a payment was applied to a customer's balance, an account's balance, or a bill: exactly one of them.
+CREATE TABLE application (
+    tenant_id    integer NOT NULL,
+    id           text COLLATE "C" NOT NULL,
+    payment_id   text COLLATE "C" NOT NULL,
+    position     smallint NOT NULL,
+    customer_id  text COLLATE "C",
+    account_id   text COLLATE "C",
+    bill_id      text COLLATE "C",
+    amount       bigint NOT NULL,
+    taken_back   bigint NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, payment_id, position),
+    FOREIGN KEY (tenant_id, payment_id) REFERENCES payment
+);
+
+CREATE INDEX application_by_customer ON application (tenant_id, customer_id, payment_id) WHERE customer_id IS NOT NULL;
+CREATE INDEX application_by_account ON application (tenant_id, account_id, payment_id) WHERE account_id IS NOT NULL;
+CREATE INDEX application_by_bill ON application (tenant_id, bill_id, payment_id) WHERE bill_id IS NOT NULL;
+
+CREATE TABLE refund (
+    tenant_id           integer NOT NULL,
+    id                  text COLLATE "C" NOT NULL,
+    payment_id          text COLLATE "C" NOT NULL,
+    external_reference  text COLLATE "C",
+    amount              bigint NOT NULL,
+    currency            text COLLATE "C" NOT NULL,
+    reason              text,
+    metadata            jsonb NOT NULL,
+    created_at          timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, external_reference),
+    FOREIGN KEY (tenant_id, payment_id) REFERENCES payment
+);
+
+CREATE INDEX refund_by_payment ON refund (tenant_id, payment_id, id);
 
 CREATE TABLE event (
     tenant_id    integer NOT NULL,

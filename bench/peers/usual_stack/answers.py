@@ -38,6 +38,7 @@ async def secret_key(session: Db, authorization: Annotated[str | None, Header()]
 
 Key = Annotated[ApiKey, Depends(secret_key)]
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255, pattern=TOKEN)]
+RequiredKey = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=255, pattern=TOKEN)]
 ETagHeader = Annotated[str | None, Header()]
 
 

@@ -6,10 +6,10 @@ import os
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, ForeignKeyConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import DateTime
 
 engine = create_async_engine(os.environ["DATABASE_URL"])
@@ -38,6 +38,8 @@ class BillingObject:
     external_reference: Mapped[str]
     payment_rules: Mapped[dict[str, Any]]
     attributes: Mapped[dict[str, Any]] = mapped_column("metadata", default=dict)
+    chain: Mapped[bytes | None]
+    """The hash of the last transfer."""
     version: Mapped[int]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -91,6 +93,65 @@ class Transfer(Base):
     cause: Mapped[str]
     key_id: Mapped[str]
     recorded_at: Mapped[datetime]
+    payment_id: Mapped[str | None]
+    refund_id: Mapped[str | None]
+    hash: Mapped[bytes | None]
+
+
+class Payment(Base):
+    __tablename__ = "payment"
+    tenant_id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    external_reference: Mapped[str | None]
+    channel: Mapped[str | None]
+    method: Mapped[str | None]
+    provider_reference: Mapped[str | None]
+    status: Mapped[str]
+    amount: Mapped[int]
+    currency: Mapped[str]
+    amount_refunded: Mapped[int]
+    amount_reversed: Mapped[int]
+    attributes: Mapped[dict[str, Any]] = mapped_column("metadata", default=dict)
+    version: Mapped[int]
+    paid_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    applications: Mapped[list["Application"]] = relationship(lazy="selectin", order_by="Application.position")
+
+    @property
+    def held(self) -> int:
+        return self.amount - self.amount_refunded - self.amount_reversed
+
+
+class Application(Base):
+    __tablename__ = "application"
+    __table_args__ = (ForeignKeyConstraint(["tenant_id", "payment_id"], ["payment.tenant_id", "payment.id"]),)
+    tenant_id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    payment_id: Mapped[str]
+    position: Mapped[int]
+    customer_id: Mapped[str | None]
+    account_id: Mapped[str | None]
+    bill_id: Mapped[str | None]
+    amount: Mapped[int]
+    taken_back: Mapped[int]
+
+    @property
+    def held(self) -> int:
+        return self.amount - self.taken_back
+
+
+class Refund(Base):
+    __tablename__ = "refund"
+    tenant_id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    payment_id: Mapped[str]
+    external_reference: Mapped[str | None]
+    amount: Mapped[int]
+    currency: Mapped[str]
+    reason: Mapped[str | None]
+    attributes: Mapped[dict[str, Any]] = mapped_column("metadata", default=dict)
+    created_at: Mapped[datetime]
 
 
 class Event(Base):

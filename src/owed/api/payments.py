@@ -20,7 +20,7 @@ from owed.api.payment_names import CHANNEL, PARAMETERS, channel_of, find_payment
 from owed.api.problems import Refusal
 from owed.api.resource import shown
 from owed.api.service import Service
-from owed.core.journal import Journal
+from owed.core.journal import Rehearsal
 from owed.core.outcomes import Fault, Refused
 from owed.core.payments import Pay
 from owed.core.state import NAME, State
@@ -124,7 +124,7 @@ async def check_payment(service: Service, request: Request) -> Response:
     payment = payment_of(request, form)
     found = await asyncio.gather(*map(service.lookups.find, payment.reads()))
     state = State(item for item in found if item is not None)
-    checked = payment.check(state, Journal(payment.tenant_id, payment.actor, service.engine.stamp()))
+    checked = payment.check(state, Rehearsal(payment.tenant_id, payment.actor, service.engine.stamp()))
     if isinstance(checked, Refused):
         raise Refusal(checked)
     return Response(200, msgspec.json.encode(checked), {"content-type": JSON})

@@ -146,6 +146,13 @@ class Journal:
         self.events.append(Event(self.tenant_id, object_id, sequence, event_id, event_type, body, self.stamp.now))
 
 
+class Rehearsal(Journal):
+    """A journal of what would be: nobody is told of it."""
+
+    def _tell(self, object_id: str, sequence: int, event_type: str, data: dict[str, Any]) -> None:
+        """Tell nobody, which is the dearer half of a journal."""
+
+
 def digest(actor: Actor, salt: bytes) -> bytes:
     """Digest the words of an actor with a salt: it proves them, and without them says nothing."""
     return hashlib.sha256(salt + msgspec.json.encode([actor.name, actor.reason])).digest()
