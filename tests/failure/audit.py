@@ -4,62 +4,27 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
-import asyncpg
-
 from owed.model.bill import Bill, BillStatus
 from owed.model.billing_object import BillingObject
-from owed.model.event import Event
-from owed.model.transfer import Transfer
-from owed.store.accounts import ACCOUNTS
-from owed.store.bills import BILLS
-from owed.store.customers import CUSTOMERS
 from tests.contract.client import Json
-from tests.contract.service import Database
+from tests.failure import money
+from tests.failure.books import Books
 from tests.failure.callers import Field, Hasty, Told
 from tests.failure.writes import Write
 from tests.properties import promises
-from tests.properties.promises import Change, grouped
+from tests.properties.promises import Change
 from tests.properties.requests import parts_of
-from tests.store.reading import transfer
-
-Row = asyncpg.Record
-
-
-class Books:
-    """All rows of one tenant, as they stand."""
-
-    def __init__(self, database: Database, tenant_id: int) -> None:
-        def rows(table: str, order: str) -> list[Row]:
-            return database.rows(f"SELECT * FROM {table} WHERE tenant_id = $1 ORDER BY {order}", tenant_id)
-
-        tables = (CUSTOMERS, ACCOUNTS, BILLS)
-        self.objects: list[BillingObject] = [t.from_row(row) for t in tables for row in rows(t.kind, "id")]
-        self.transfers: list[Transfer] = [transfer(row) for row in rows("transfer", "obligation_id, version")]
-        self.events = [Event(**row) for row in rows("event", "object_id, sequence")]
-        self.answers = {row["key"]: row for row in rows("answer", "key")}
-        self.attributions = grouped(rows("attribution", "id"), lambda row: row["reason"])
-        self.terms = grouped(rows("search_term", "object_id, term"), lambda row: row["object_id"])
-        self.statuses = {row["id"]: row["status"] for row in rows("bill", "id")}
-        self.transfers_of_attribution = grouped(self.transfers, lambda transfer: transfer.attribution_id)
-        self.by_name = {(item.kind, name): item for item in self.objects for name in (item.external_reference, item.id)}
-        events_of = grouped(self.events, lambda event: event.object_id)
-        self.changes = {item.id: promises.changes(item.kind, events_of.get(item.id, [])) for item in self.objects}
-        self.changes_of_key = grouped((change for told in self.changes.values() for change in told), key_of)
-
-
-def key_of(change: Change) -> str:
-    """Give the key of the write that made a change: callers put it in the metadata."""
-    key: str = change.after["metadata"]["key"]
-    return key
 
 
 def faults(books: Books, field: Field) -> Iterator[str]:
     """Yield all that is wrong with the books; nothing means that every promise was kept."""
     yield from promises.faults(books.objects, books.transfers, books.events)
+    yield from promises.faults_of_money(books.money, books.transfers)
+    yield from money.faults(books)
     yield from faults_of_keys(books, field.told)
     yield from faults_of_hasty_writes(books, field.hasty)
     yield from faults_of_origin(books, field)
-    for item in books.objects:
+    for item in (*books.objects, *books.money):
         if {row["term"] for row in books.terms.get(item.id, [])} != set(item.terms()):
             yield f"{item.kind} {item.id}: its search terms are not those of what it holds"
         if isinstance(item, Bill) and books.statuses[item.id] != item.status:
@@ -79,14 +44,20 @@ def faults_of_answer(books: Books, told: Told) -> Iterator[str]:
         yield "keeps no answer"
     elif (answer["status"], answer["body"]) != (told.status, told.body):
         yield f"keeps {(answer['status'], answer['body'])}, but told {told.body!r}"
-    if told.is_done and json.loads(told.body) not in [
-        each.after for each in books.changes_of_key.get(told.write.key, [])
-    ]:
-        yield f"no event tells {told.body!r}"
+    if told.is_done and json.loads(told.body) not in shown_under(books, told.write.key):
+        yield f"nothing was ever shown as {told.body!r}"
     if told.status == 409 and not is_explained(books, told.write):
         yield "was told of a conflict with nothing"
     if told.status == 404 and f"nobody-{told.write.key}" not in told.write.path + told.write.body.decode():
         yield f"was told {told.body!r}"
+    if told.status == 422 and not money.is_against_the_rules(books, told):
+        yield f"was refused as {told.body!r}, which no rule does"
+
+
+def shown_under(books: Books, key: str) -> list[Json]:
+    """List all that a write has made or changed, as it was shown then."""
+    changed = [change.after for change in books.changes_of_key.get(key, [])]
+    return [*changed, *(money.as_made(item) for item in books.money_of_key.get(key, []))]
 
 
 def faults_of_effect(books: Books, write: Write, *, is_done: bool) -> Iterator[str]:
@@ -95,7 +66,9 @@ def faults_of_effect(books: Books, write: Write, *, is_done: bool) -> Iterator[s
     words = books.attributions.get(write.key, [])
     if len(words) != is_done:
         yield f"is on record {len(words)} times"
-    if named(changes) != (expected(books, write) if is_done else Counter()):
+    if write.moves_money:
+        yield from money.faults_of_effect(books, write, is_done=is_done)
+    elif named(changes) != (expected(books, write) if is_done else Counter()):
         yield f"has the effects {changes}"
     transfers = [each for row in words for each in books.transfers_of_attribution.get(row["id"], [])]
     if len(transfers) != sum(1 for change in changes for _ in change.transfers()):
@@ -125,17 +98,21 @@ def named(changes: list[Change]) -> "Counter[tuple[str, str, bool]]":
 
 def is_explained(books: Books, write: Write) -> bool:
     """Tell whether there is, or was, what a write can have come into conflict with."""
+    if write.moves_money:
+        return money.is_explained(books, write)
     if write.name is None:
         taken = [books.by_name.get(part) for part in parts_of(write.kind, write.fields)]
         return any(not made_by(books, item, write) for item in taken if item)
     history = books.changes[books.by_name[write.kind, write.name].id]
     if any(change.after.get("status") == BillStatus.VOIDED for change in history):
         return True
-    return "amount_paid" not in write.fields and any(change.after.get("amount_paid") for change in history)
+    if "amount_paid" in write.fields:
+        return any(received > write.fields["amount_paid"] for received in money.received_in(history))
+    return any(change.after.get("amount_paid") for change in history)
 
 
 def made_by(books: Books, item: BillingObject, write: Write) -> bool:
-    return any(change.before is None and key_of(change) == write.key for change in books.changes[item.id])
+    return any(change.before is None and books.key_of(change) == write.key for change in books.changes[item.id])
 
 
 def faults_of_hasty_writes(books: Books, hasty: list[Hasty]) -> Iterator[str]:
@@ -155,8 +132,9 @@ def faults_of_origin(books: Books, field: Field) -> Iterator[str]:
     for name, strange in (
         ("answers", books.answers.keys() - asked),
         ("events", books.changes_of_key.keys() - done),
+        ("payments, refunds or reversals", books.money_of_key.keys() - done),
         ("attributions", books.attributions.keys() - done),
-        ("search terms", books.terms.keys() - books.changes.keys()),
+        ("search terms", books.terms.keys() - books.changes.keys() - {item.id for item in books.money}),
     ):
         if strange:
             yield f"{name} of no known origin: {strange}"

@@ -12,12 +12,12 @@ from itertools import count
 from typing import Final
 
 from tests.contract.client import JSON, Answer, Client, Json
-from tests.failure.writes import PLACES, Chooser, Known, Write, next_write
+from tests.failure.writes import KINDS, PLACES, Chooser, Known, Write, next_write
 
 PATIENCE: Final = 60.0
 """Seconds in which every write must have been told its outcome, whatever was killed meanwhile."""
 
-DEFINITE: Final = {200, 201, 404, 409}
+DEFINITE: Final = {200, 201, 404, 409, 422}
 HEADERS: Final = {"Content-Type": JSON, "Owed-Actor": "caller"}
 NOT_DONE, DONE, UNKNOWN = range(1), range(1, 2), range(2)
 
@@ -58,6 +58,7 @@ class Field:
 
     Attributes:
         known: By kind, the ids and references of what is there.
+        payments: Those that were made, as they were shown.
         contested: By kind, how often a reference that others may want was given out.
     """
 
@@ -69,9 +70,10 @@ class Field:
         self.hasty: list[Hasty] = []
         self.faults: list[str] = []
         self.known: Known = {kind: [] for kind in PLACES}
+        self.payments: list[Json] = []
         self.stopping = threading.Event()
         self.news = threading.Condition()
-        self.contested = {kind: count() for kind in PLACES}
+        self.contested = {kind: count() for kind in KINDS.values()}
         self._keys = count()
 
     def new_key(self) -> str:
@@ -86,6 +88,10 @@ class Field:
             self.news.notify_all()
 
     def _get_to_know(self, kind: str, made: Json) -> None:
+        if kind == "payment":
+            self.payments.append(made)
+        if kind not in PLACES:
+            return
         self.known[kind] += (made["id"], made["external_reference"])
         for parent in ("customer", "account"):
             if name := made.get(f"{parent}_id"):
@@ -99,7 +105,7 @@ class Field:
 
 
 class Caller(threading.Thread):
-    """One caller: create, often several objects at once, change, void, look, and never give up on a key."""
+    """One caller: create, change, void, pay, take back, look, and never give up on a key."""
 
     def __init__(self, field: Field, number: int) -> None:
         super().__init__(name=f"caller-{field.seed}-{number}")
@@ -110,10 +116,11 @@ class Caller(threading.Thread):
     def run(self) -> None:
         try:
             while not self.field.stopping.wait(self.random.uniform(0, 0.04)):
-                if self.random.random() < 0.2:
-                    self._send_once(self._next_write())
+                write = self._next_write()
+                if self.random.random() < 0.2 and not write.moves_money:
+                    self._send_once(write)
                 else:
-                    self._perform(self._next_write())
+                    self._perform(write)
         except AssertionError as fault:
             with self.field.news:
                 self.field.faults.append(str(fault))
@@ -125,7 +132,7 @@ class Caller(threading.Thread):
         told = Told.of(write, persist(self.client, write, self.random))
         self.field.note(told)
         if told.status == 201 and self.random.random() < 0.2:
-            self._look_at(f"{PLACES[write.kind]}/{json.loads(told.body)['id']}")
+            self._look_at(str(told.headers["Location"]))
 
     def _send_once(self, write: Write) -> None:
         """Send a write without a key, and leave it at what is told, if anything is."""
@@ -148,7 +155,7 @@ class Caller(threading.Thread):
 
     def _next_write(self) -> Write:
         field = self.field
-        return next_write(Chooser(field.known, field.contested, self.random, field.new_key()))
+        return next_write(Chooser(field.known, field.payments, field.contested, self.random, field.new_key()))
 
 
 def send(client: Client, write: Write, **headers: str) -> Answer:

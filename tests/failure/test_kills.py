@@ -16,7 +16,8 @@ import pytest
 
 from tests.contract.client import Client
 from tests.contract.service import Database, dsn_of
-from tests.failure.audit import Books, faults
+from tests.failure.audit import faults
+from tests.failure.books import Books
 from tests.failure.callers import Field, Told, calling, persist
 from tests.failure.stand import Stand, wait_until
 from tests.failure.strikes import DECK, KILLS
@@ -25,6 +26,8 @@ ROUNDS = -(-int(os.environ.get("OWED_KILLS", "20")) // len(KILLS))
 CALLERS_EACH = 8
 RECOVERED_WITHIN = 30.0
 SHOWN = 20
+MOVED = {("payment", 201), ("payment", 422), ("refund", 201), ("refund", 409), ("reversal", 201), ("reversal", 409)}
+"""What every round must have told of money, or it has shown nothing."""
 
 
 @pytest.mark.parametrize("number", range(1, ROUNDS + 1))
@@ -39,6 +42,7 @@ def test_each_key_has_one_effect_whatever_is_killed(stand: Stand, number: int) -
         with calling(fields, CALLERS_EACH):
             strike_and_recover(stand, fields, random.Random(seed), story)
         assert [fault for field in fields for fault in field.faults] == []
+        assert {(told.write.kind, told.status) for field in fields for told in field.told} >= MOVED
         wait_until(lambda: len(stand.workers()) == stand.workers_wanted, "all workers are back")
         for field, mode in zip(fields, ("test", "live"), strict=True):
             assert list(unlike_at_first(field))[:SHOWN] == []

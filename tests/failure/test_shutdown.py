@@ -18,10 +18,12 @@ from tests.contract.client import Answer, Client
 from tests.contract.service import Database, Merchant, dsn_of
 from tests.failure.callers import HEADERS
 from tests.failure.stand import Stand, is_gone, wait_until
-from tests.failure.writes import CUSTOMERS
+from tests.failure.writes import CUSTOMERS, PAYMENTS
 
 CALLERS = 12
-WAITING = 20
+WAITING = 10
+"""How many requests of each kind wait for the database."""
+
 QUICK = 2.0
 HEARD = "Shutting down"
 STARTS_LATER = "the database cannot be reached yet"
@@ -60,21 +62,27 @@ def test_whatever_was_accepted_is_answered_before_the_end(
 def test_a_request_that_waits_for_the_database_is_answered_before_the_end(
     stand: Stand, merchant: Merchant, number: signal.Signals
 ) -> None:
+    """Payments among them: each is taken, or refused for want of what is owed."""
     client = stand.service.client(merchant.keys["sk_test"])
-    customer = client.post(CUSTOMERS, {"external_reference": "held"}).json()["id"]
+    held = {"external_reference": "held", "currency": "ZAR", "balance": WAITING}
+    customer = client.post(CUSTOMERS, held).json()["id"]
+    paid = {"customer": customer, "amount": 2, "currency": "ZAR"}
     database = Database(dsn_of(stand.service))
-    with ThreadPoolExecutor(WAITING) as pool:
+    with ThreadPoolExecutor(2 * WAITING) as pool:
         with database.locked(customer):
             path = f"{CUSTOMERS}/{customer}"
             waiting = [pool.submit(client.patch, path, {"metadata": {f"n{each}": "1"}}) for each in range(WAITING)]
+            paying = [pool.submit(client.post, PAYMENTS, paid, Idempotency_Key=f"{each}") for each in range(WAITING)]
             database.wait_for_a_waiter()
             heard = stand.log().count(HEARD)
             end(stand, number)
             wait_until(lambda: stand.log().count(HEARD) == heard + stand.workers_wanted, "every worker has heard of it")
         database.close()
         statuses = [each.result().status for each in waiting]
+        paid_or_not = sorted(each.result().status for each in paying)
 
     assert statuses == [200] * WAITING
+    assert paid_or_not == [201] * (WAITING // 2) + [422] * (WAITING // 2)
     assert stand.service.process.wait(30) == 0
 
 

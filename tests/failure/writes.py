@@ -1,4 +1,4 @@
-"""What the callers write: single objects, several at once, changes and voids; some are sure to be refused."""
+"""What the callers write: objects, changes and voids, and what moves money; some are sure to be refused."""
 
 import json
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from itertools import count
 from random import Random
 from typing import Final
 
+from owed.model.identifiers import ACCOUNT, BILL, CUSTOMER
 from tests.contract.client import Json
 
 LARGEST: Final = 2**53 - 1
@@ -16,6 +17,11 @@ RIVALS: Final = 4
 
 CUSTOMERS: Final = "/billing/customers"
 PLACES: Final = {"customer": CUSTOMERS, "account": "/billing/accounts", "bill": "/billing/bills"}
+PAYMENTS: Final = "/billing/payments"
+KINDS: Final = {f"{kind}s": kind for kind in (*PLACES, "payment", "refund", "reversal")}
+"""What the collections in a path are of."""
+IDS: Final = (CUSTOMER, ACCOUNT, BILL)
+LONG_AGO: Final = "2020-01-31T09:30:00Z"
 
 Known = dict[str, list[str]]
 """By kind, the ids and references of what is there."""
@@ -37,20 +43,30 @@ class Write:
 
     @property
     def kind(self) -> str:
-        """Tell of what kind of object the path is."""
-        return next(kind for kind, place in PLACES.items() if self.path.startswith(place))
+        """Tell of what kind that is which it makes or changes."""
+        return [KINDS[part] for part in self.path.split("/") if part in KINDS][-1]
 
     @property
     def name(self) -> str | None:
-        """Give what the path calls the object; None where it creates one."""
-        return self.path.removesuffix("/void").removeprefix(PLACES[self.kind]).strip("/") or None
+        """Give what the path calls an object, or the payment that is taken back; None where there is no such name."""
+        return next(iter(self.path.split("/")[3:]), None)
+
+    @property
+    def moves_money(self) -> bool:
+        """Tell whether it pays, or takes a payment back. Then it needs its key."""
+        return self.path.startswith(PAYMENTS)
 
 
 @dataclass(frozen=True)
 class Chooser:
-    """What one write is chosen with. Whatever it makes or changes carries its key in its metadata."""
+    """What one write is chosen with. Whatever it makes or changes carries its key in its metadata.
+
+    Attributes:
+        payments: Those that were told of, as they were shown.
+    """
 
     known: Known
+    payments: list[Json]
     contested: dict[str, "count[int]"]
     random: Random
     key: str
@@ -59,17 +75,26 @@ class Chooser:
         return self.random.random() < probability
 
     def balance(self) -> Json:
-        """Give a balance that nothing had before."""
-        return self.marked(currency="ZAR", balance=self.random.randint(-LARGEST, LARGEST))
+        """Give a balance that nothing had before; most can be paid."""
+        return self.marked(currency="ZAR", balance=self.random.randint(-LARGEST // 4, LARGEST))
+
+    def amount(self) -> int:
+        """Give what to pay: mostly little, often all of a bill, sometimes more than any bill takes."""
+        return self.random.choice([*[self.random.randint(1, DUE // 10_000)] * 16, *[DUE] * 3, DUE + 1])
 
     def marked(self, **fields: object) -> Json:
         return {**fields, "metadata": {"key": self.key}}
 
     def new(self, kind: str, **fields: object) -> Json:
         """Give what makes an object, whose reference others may want too."""
-        reference = f"contested-{next(self.contested[kind]) // RIVALS}" if self.is_likely(0.2) else f"own-{self.key}"
         amounts = self.marked(currency="ZAR", amount_due=DUE) if kind == "bill" else self.balance()
-        return {"external_reference": reference, **amounts, **fields}
+        return {**self.reference(kind), **amounts, **fields}
+
+    def reference(self, kind: str) -> Json:
+        """Give a reference of one's own, or one that only one of several can have."""
+        if self.is_likely(0.2):
+            return {"external_reference": f"contested-{next(self.contested[kind]) // RIVALS}"}
+        return {"external_reference": f"own-{self.key}"}
 
     def one(self, kind: str) -> str:
         """Name an object that is there, often one that is hot."""
@@ -80,6 +105,17 @@ class Chooser:
         if self.is_likely(0.4) or not self.known[kind]:
             return self.new(kind)
         return f"nobody-{self.key}" if self.is_likely(0.1) else self.one(kind)
+
+    def several(self) -> list[tuple[str, str]]:
+        """Name some objects of any kinds, hot ones and new ones, each once: by its id."""
+        likely = {(kind, name) for kind, known in self.known.items() for name in (*known[: HOT * 3], *known[-HOT:])}
+        there = sorted((kind, name) for kind, name in likely if name.startswith(IDS))
+        return self.random.sample(there, min(len(there), self.random.randint(2, 5)))
+
+    def payment(self) -> Json:
+        """Give a payment that was made, often one that others take back too, mostly a late one."""
+        choice = self.random.choice
+        return choice(self.payments[-HOT * 4 :] if self.is_likely(0.6) else self.payments)
 
 
 Chosen = tuple[str, str, Json]
@@ -132,17 +168,62 @@ def void(chooser: Chooser) -> Chosen:
     return "POST", f"{PLACES['bill']}/{of}/void", chooser.marked()
 
 
+def payment(chooser: Chooser) -> Chosen:
+    """Choose to pay one object, seldom one that nobody knows, or several at once."""
+    further = chooser.random.choice(
+        [{}, {"channel": "web"}, {"paid_at": LONG_AGO}, *[chooser.reference("payment")] * 2]
+    )
+    currency = "USD" if chooser.is_likely(0.03) else "ZAR"
+    return "POST", PAYMENTS, chooser.marked(currency=currency, **parts(chooser), **further)
+
+
+def parts(chooser: Chooser) -> Json:
+    """Choose what to pay, and with how much."""
+    if chooser.is_likely(0.3):
+        applications = [{kind: name, "amount": chooser.amount()} for kind, name in chooser.several()]
+        return {"applications": applications, "amount": sum(part["amount"] for part in applications)}
+    kind = chooser.random.choice(["bill", "bill", "account", "customer"])
+    return {kind: f"nobody-{chooser.key}" if chooser.is_likely(0.03) else chooser.one(kind), "amount": chooser.amount()}
+
+
+def refund(chooser: Chooser) -> Chosen:
+    return taking_back(chooser, "refund")
+
+
+def reversal(chooser: Chooser) -> Chosen:
+    return taking_back(chooser, "reversal", reason="dishonoured")
+
+
+def taking_back(chooser: Chooser, kind: str, **reason: str) -> Chosen:
+    """Choose to take back all that is left of a payment, or a part, or of one application; sometimes too much."""
+    made = chooser.payment()
+    of = chooser.random.choice(made["applications"])
+    much, little = chooser.random.randint(1, made["amount"]), chooser.random.randint(1, 1 + of["amount"] // 3)
+    ways: list[Json] = [
+        {},
+        {"amount": much},
+        {"amount": little},
+        {"applications": [{"id": of["id"], "amount": little}]},
+    ]
+    reference = chooser.reference(kind) if chooser.is_likely(0.5) else {}
+    name = chooser.random.choice([made["id"], made.get("external_reference", made["id"])])
+    path = f"{PAYMENTS}/{f'nobody-{chooser.key}' if chooser.is_likely(0.03) else name}/{kind}s"
+    return "POST", path, chooser.marked(**chooser.random.choice(ways), **reason, **reference)
+
+
 CHOICES: Final = (
     (customer, 10), (account, 10), (bill, 10), (composite, 25), (nobody, 2), (balance, 20), (correction, 15),
-    (currency, 4), (void, 4),
+    (currency, 4), (void, 4), (payment, 60), (refund, 20), (reversal, 20),
 )  # fmt: skip
 """What a caller may do, and how often."""
 
 
 def next_write(chooser: Chooser) -> Write:
-    """Choose what to write next; first of all there must be something to change."""
+    """Choose what to write next; first of all there must be something to change, and to take back."""
     (choose,) = chooser.random.choices(*zip(*CHOICES, strict=True))
     if any(len(known) <= HOT for known in chooser.known.values()):
         choose = composite
+    if choose in {refund, reversal} and not chooser.payments:
+        choose = payment
     method, path, fields = choose(chooser)
     return Write(chooser.key, method, path, json.dumps(fields).encode())

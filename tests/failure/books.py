@@ -1,0 +1,75 @@
+"""The books of one tenant: every row that there is, and what belongs to what."""
+
+from typing import Any
+
+import asyncpg
+
+from owed.model.billing_object import BillingObject
+from owed.model.event import Event
+from owed.model.payment import Payment
+from owed.model.taken_back import TakenBack
+from owed.model.transfer import Transfer
+from owed.store.accounts import ACCOUNTS
+from owed.store.bills import BILLS
+from owed.store.customers import CUSTOMERS
+from owed.store.payments import PAYMENTS
+from owed.store.tables import Table
+from owed.store.taken_back import REFUNDS, REVERSALS
+from tests.contract.service import Database
+from tests.properties import promises
+from tests.properties.promises import Change, Money, grouped, taken_back_by
+from tests.store.reading import transfer
+
+Row = asyncpg.Record
+
+OBJECTS: tuple[Table[Any], ...] = (CUSTOMERS, ACCOUNTS, BILLS)
+TAKEN_BACK: tuple[Table[Any], ...] = (REFUNDS, REVERSALS)
+
+
+class Books:
+    """All rows of one tenant, as they stand.
+
+    Attributes:
+        money: The payments, and what took them back.
+        changes: All that happened to each object, by its id, as its events tell of it.
+    """
+
+    def __init__(self, database: Database, tenant_id: int) -> None:
+        def rows(table: str, order: str) -> list[Row]:
+            return database.rows(f"SELECT * FROM {table} WHERE tenant_id = $1 ORDER BY {order}", tenant_id)
+
+        def items(*tables: Table[Any]) -> list[Any]:
+            return [table.from_row(row) for table in tables for row in rows(table.kind, "id")]
+
+        self.objects: list[BillingObject] = items(*OBJECTS)
+        self.payments: dict[str, Payment] = {item.id: item for item in items(PAYMENTS)}
+        self.taken_back: dict[str, TakenBack] = {item.id: item for item in items(*TAKEN_BACK)}
+        self.transfers: list[Transfer] = [transfer(row) for row in rows("transfer", "obligation_id, version")]
+        self.events = [Event(**row) for row in rows("event", "object_id, sequence")]
+        self.answers = {row["key"]: row for row in rows("answer", "key")}
+        self.attributions = grouped(rows("attribution", "id"), lambda row: row["reason"])
+        self.terms = grouped(rows("search_term", "object_id, term"), lambda row: row["object_id"])
+        self.statuses = {row["id"]: row["status"] for row in rows("bill", "id")}
+        self._index()
+
+    @property
+    def money(self) -> list[Money]:
+        return [*self.payments.values(), *self.taken_back.values()]
+
+    def _index(self) -> None:
+        """Make ready to be asked what belongs to what."""
+        self.transfers_of_attribution = grouped(self.transfers, lambda transfer: transfer.attribution_id)
+        self.transfers_of_money = grouped(
+            self.transfers, lambda transfer: transfer.taken_back_id or transfer.payment_id
+        )
+        self.by_name = {(item.kind, name): item for item in self.objects for name in (item.external_reference, item.id)}
+        self.money_of_key = grouped(self.money, lambda item: item.metadata["key"])
+        events_of = grouped(self.events, lambda event: event.object_id)
+        self.changes = {item.id: promises.changes(item.kind, events_of.get(item.id, [])) for item in self.objects}
+        self.changes_of_key = grouped((change for told in self.changes.values() for change in told), self.key_of)
+
+    def key_of(self, change: Change) -> str:
+        """Give the key of the write that made a change: callers put it in the metadata."""
+        by = taken_back_by(change.moved or {})
+        key: str = self.taken_back[by].metadata["key"] if by else (change.moved or change.after)["metadata"]["key"]
+        return key
