@@ -33,9 +33,20 @@ def stop_a_worker_for_long(stand: Stand, dice: random.Random) -> None:
 
 
 def kill_a_backend(stand: Stand, dice: random.Random) -> None:
-    """Kill one process of PostgreSQL; the others leave, and it recovers from its log."""
-    for backend in chosen(stand.backends(), dice):
+    """Kill one process of PostgreSQL; the others leave, and it recovers from its log.
+
+    But not the one that recovers: without it PostgreSQL 18 stands still for good, and does not even stop when told to.
+    """
+    for backend in chosen([each for each in stand.backends() if not is_recovering(each)], dice):
         backend.kill()
+
+
+def is_recovering(backend: psutil.Process) -> bool:
+    """Tell whether a process of PostgreSQL is the one that recovers from the log."""
+    try:
+        return "startup" in " ".join(backend.cmdline())
+    except psutil.Error:  # it has just gone
+        return False
 
 
 def stop_a_backend(stand: Stand, dice: random.Random) -> None:

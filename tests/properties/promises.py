@@ -196,7 +196,7 @@ def faults_of_money(items: Iterable[Money], transfers: Iterable[Transfer]) -> It
     if strangers := (taken_back.keys() | moved.keys()) - {payment.id for payment in payments}:
         yield f"money of payments that are not there: {strangers}"
     for payment in payments:
-        yield from faults_of_one_payment(payment, taken_back.get(payment.id, []), moved[payment.id])
+        yield from faults_of_one_payment(payment, taken_back.get(payment.id, []), moved.get(payment.id, []))
 
 
 def faults_of_one_payment(payment: Payment, taken_back: list[Any], transfers: list[Transfer]) -> Iterator[str]:

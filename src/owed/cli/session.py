@@ -13,6 +13,11 @@ from owed.database.pool import Connection, Pool, connect
 from owed.engine.store import Unavailable
 from owed.settings import Settings
 
+RECOVERY_SECONDS = 30.0
+"""Seconds for which a server may say that it cannot be connected to yet."""
+
+RETRY_SECONDS = 0.1
+
 T = TypeVar("T")
 Work = Callable[[Connection], Awaitable[T]]
 
@@ -76,7 +81,7 @@ async def _perform(dsn: str, work: Work[T]) -> T:
 
 async def _connect(dsn: str) -> Connection:
     try:
-        connection = await connect(dsn)
+        connection = await _connect_when_possible(dsn)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else "no answer"
         raise DatabaseError(f"cannot connect to the database: {reason}") from error
@@ -85,6 +90,18 @@ async def _connect(dsn: str) -> Connection:
         await connection.raw.close()
         raise DatabaseError(f"the database is PostgreSQL {version}, and Owed needs {OLDEST} or later")
     return connection
+
+
+async def _connect_when_possible(dsn: str) -> Connection:
+    """Connect; wait for a server that is there, but still starts or recovers from a crash."""
+    deadline = asyncio.get_running_loop().time() + RECOVERY_SECONDS
+    while True:
+        try:
+            return await connect(dsn)
+        except asyncpg.CannotConnectNowError:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 async def _require_current(connection: Connection) -> None:
