@@ -90,7 +90,7 @@ def test_every_filter_of_the_api_is_an_option() -> None:
 def test_people_get_a_table_of_what_was_paid(look: Callable[..., CompletedProcess[str]]) -> None:
     head, till, bank = (" ".join(line.split()) for line in look("list").stdout.splitlines())
 
-    assert head == "external reference channel status amount held paid at paid"
+    assert head == "payment channel status amount held paid at paid"
     assert till == "EFT-1 till succeeded 0.10 ZAR 0.10 ZAR 2001-02-03 04:05:06 UTC customer JOHN"
     assert bank.startswith("EFT-1 bank partially_reversed 12.50 ZAR 9.00 ZAR")
     assert bank.endswith("bill ONE and 1 more")

@@ -209,14 +209,14 @@ class Boolean:
 class Metadata:
     """A merchant's own keys and values. A value of None stands for a key to be removed."""
 
-    def __init__(self, max_keys: int) -> None:
+    def __init__(self, max_keys: int, description: str) -> None:
         self.max_keys = max_keys
         self.schema: Schema = {
             "type": "object",
             "maxProperties": max_keys,
             "propertyNames": {"minLength": 1, "maxLength": 40},
             "additionalProperties": {"type": "string", "maxLength": 500},
-            "description": "Keys and values of your own. A PATCH merges them with those that stand.",
+            "description": description,
             "examples": [{"customer_type": "premium"}],
         }
 

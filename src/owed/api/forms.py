@@ -75,7 +75,9 @@ BILL_RULES = Object(
     rule=misordered,
 )
 
-METADATA = Metadata(MAX_KEYS)
+METADATA = Metadata(MAX_KEYS, "Keys and values of your own. A PATCH merges them with those that stand.")
+
+LASTING_METADATA = Metadata(MAX_KEYS, "Keys and values of your own. They never change.")
 
 MONEY = currency("The currency of the balance, as an active ISO 4217 code. It cannot change once money uses it.")
 

@@ -12,7 +12,7 @@ from owed.api.commands import Form, carry_out, read_form
 from owed.api.composites import Items, Object
 from owed.api.fields import Choice, Faults, Field, Integer, Moment, Pattern, Text
 from owed.api.filters import Filters
-from owed.api.forms import METADATA, currency, ours, usable
+from owed.api.forms import LASTING_METADATA, currency, ours, usable
 from owed.api.idempotency import key_fault
 from owed.api.lists import Listing
 from owed.api.messages import JSON, Request, Response
@@ -84,7 +84,7 @@ PAYMENT_FORM = Object(
         "method": METHOD,
         "provider_reference": Text(255, "What the provider of the payment calls it.", "8812-4471"),
         "paid_at": Moment("When the payer paid, where that was before now.", "2026-01-31T09:30:00Z"),
-        "metadata": METADATA,
+        "metadata": LASTING_METADATA,
     },
     dict,
     "A payment. It goes to one `bill`, `account` or `customer`, or to several `applications`.",

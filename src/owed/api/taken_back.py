@@ -10,7 +10,7 @@ from owed.api.commands import Form, carry_out, read_form
 from owed.api.composites import Items, Object
 from owed.api.fields import Choice, Faults, Field, Integer, Moment, Pattern, Text
 from owed.api.filters import Filters
-from owed.api.forms import METADATA, ours, usable
+from owed.api.forms import LASTING_METADATA, ours, usable
 from owed.api.lists import Listing
 from owed.api.messages import Request, Response
 from owed.api.payment_names import IN_CHANNEL, PARAMETERS, channel_of, find_payment, payment_name
@@ -61,7 +61,7 @@ class TakingBack:
                 ),
                 "external_reference": reference(f"the {self.kind}, unique among your {self.kind}s", "RET1234567890"),
                 **members,
-                "metadata": METADATA,
+                "metadata": LASTING_METADATA,
             },
             dict,
             f"What the {self.kind} is of. Without `amount` and `applications`, all that is left of the payment.",

@@ -159,7 +159,7 @@ def row(payment: Payment, references: dict[str, str]) -> dict[str, Any]:
     first, *others = payment.applications
     more = f" and {len(others)} more" if others else ""
     return {
-        "external_reference": payment.external_reference,
+        "payment": payment.external_reference or payment.id,
         "channel": payment.channel,
         "status": payment.status,
         "amount": Amount(payment.amount, payment.currency),
