@@ -19,6 +19,7 @@ from owed.cli.session import run_as_worker
 from owed.core.state import is_name
 from owed.core.verification.broken import Broken
 from owed.core.verification.root import Root
+from owed.database import DatabaseError
 from owed.database.pool import Pool
 from owed.engine.clock import Clock
 from owed.model.access import Mode
@@ -55,6 +56,14 @@ class Expected(NamedTuple):
     at: datetime
 
 
+class BrokenBooks(Refused):
+    """The books are not as they were written."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(f"broken: {sentence}")
+        self.sentence = sentence
+
+
 class Verified(msgspec.Struct, frozen=True):
     """What was checked, and found to be right."""
 
@@ -77,19 +86,44 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check every transfer, object and payment, and print a root: later, --expect proves that nothing was rewritten."""
-    expected = None if expect is None else Expected(expect, time_of(expect))
+    expected = None if expect is None else expected_of(expect)
 
     async def work(pool: Pool, _dsn: str) -> Verified:
         tenants = await find(pool, merchant, mode)
         with progress(None if merchant or mode else await count_rows(pool)) as tell:
             return await verified(pool, tenants, settled(settle), expected, tell)
 
-    found = run_as_worker(settings_from(data_dir=data_dir, database_url=database_url), work)
+    with alarming(as_json=as_json):
+        found = run_as_worker(settings_from(data_dir=data_dir, database_url=database_url), work)
     if as_json:
         print_json(found)
     else:
-        print_sheet({name: readable(value) for name, value in msgspec.structs.asdict(found).items()})
-        typer.echo("All of it is as it was written.")
+        print_verified(found, expected)
+
+
+@contextmanager
+def alarming(*, as_json: bool) -> Iterator[None]:
+    """Tell a program that books are broken; and anybody what it means that the database cannot be read.
+
+    Raises:
+        DatabaseError: It cannot, and so nothing was verified.
+    """
+    try:
+        yield
+    except DatabaseError as error:
+        raise DatabaseError(f"nothing was verified: {error}") from error
+    except BrokenBooks as broken:
+        if as_json:
+            print_json({"broken": broken.sentence})
+        raise
+
+
+def print_verified(found: Verified, expected: Expected | None) -> None:
+    """Print what was checked, and what was found."""
+    print_sheet({name: readable(value) for name, value in msgspec.structs.asdict(found).items()})
+    typer.echo("All of it is as it was written.")
+    if expected:
+        typer.echo("The root given holds.")
 
 
 def readable(value: float | str) -> str:
@@ -97,31 +131,41 @@ def readable(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:,}"
 
 
-def time_of(root: str) -> datetime:
-    """Give the time of a root.
+def expected_of(root: str) -> Expected:
+    """Read a root that was printed before.
 
     Raises:
-        SettingsError: It is no root.
+        SettingsError: It is no root, or cannot have been printed yet.
     """
+    at = time_of(root)
+    if at is None:
+        raise SettingsError(f"--expect is {root!r}: expected a root as `owed verify` prints it")
+    if at > (now := Clock().now()):
+        raise SettingsError(f"--expect is {root!r}: its time is yet to come; here it is {now:%Y-%m-%dT%H:%M:%S.%fZ}")
+    return Expected(root, at)
+
+
+def time_of(root: str) -> datetime | None:
+    """Give the time of a root; None where it is no root."""
+    found = ROOT.fullmatch(root)
     try:
-        if found := ROOT.fullmatch(root):
-            return datetime.fromisoformat(found[1])
+        return datetime.fromisoformat(found[1]) if found else None
     except ValueError:
-        pass
-    raise SettingsError(f"--expect is {root!r}: expected a root as `owed verify` prints it")
+        return None
 
 
 async def find(pool: Pool, merchant: str | None, mode: Mode | None) -> list[Tenant]:
     """Find whose books to check.
 
     Raises:
-        Refused: There is no such merchant, or there are transfers of none.
+        Refused: There is no such merchant.
+        BrokenBooks: There are transfers of none.
     """
     tenants = await find_tenants(pool, merchant, mode) if merchant is None or is_name(merchant) else []
     if merchant is not None and not tenants:
         raise Refused(f"there is no merchant {merchant!r}")
     if merchant is None and mode is None and (strangers := await find_strangers(pool)):
-        raise Refused(f"broken: there are transfers of tenant {strangers[0]}, which belongs to no merchant")
+        raise BrokenBooks(f"there are transfers of tenant {strangers[0]}, which belongs to no merchant")
     return tenants
 
 
@@ -131,14 +175,17 @@ async def verified(
     """Check the books of tenants, one after the other.
 
     Raises:
-        Refused: Something is not as it was written.
+        BrokenBooks: Something is not as it was written.
     """
     began = time.monotonic()
     root = Root(before)
     again = Root(expected.at) if expected else root
     counts = [await checked(pool, tenant, before, {root, again}, tell) for tenant in tenants]
     if expected and str(again) != expected.root:
-        raise Refused(f"broken: what was recorded by the time of that root is not what it was; its root is now {again}")
+        raise BrokenBooks(
+            "what was recorded by the time of that root is not what it was, or it is a root of other books"
+            f" (--merchant, --mode); its root is now {again}"
+        )
     obligations, transfers, payments = (sum(column) for column in zip(Counts(), *counts, strict=True))
     merchants = {tenant.merchant_id for tenant in tenants}
     seconds = round(time.monotonic() - began, 1)
@@ -149,12 +196,12 @@ async def checked(pool: Pool, tenant: Tenant, before: datetime, roots: Iterable[
     """Check the books of one tenant.
 
     Raises:
-        Refused: Something in them is not as it was written.
+        BrokenBooks: Something in them is not as it was written.
     """
     try:
         return await Check(pool, tenant.id, before, roots, tell).run()
     except Broken as broken:
-        raise Refused(f"broken: merchant {tenant.merchant_id}, {tenant.mode}, {broken}") from broken
+        raise BrokenBooks(f"merchant {tenant.merchant_id}, {tenant.mode}, {broken}") from broken
 
 
 def settled(seconds: float) -> datetime:

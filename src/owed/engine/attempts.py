@@ -86,7 +86,7 @@ class Attempts:
 
     async def _at_once(self, batch: list[Pending]) -> list[Pending]:
         with refusing(batch):
-            state = await self._store.read(sorted({name for pending in batch for name in pending.command.reads()}))
+            state = await self._store.read(sorted({name for pending in batch for name in pending.reads}))
             decided, writing = decide(batch, state, self._stamp())
             if any(pending.answer_key and not reply.kept for pending, reply in decided):
                 raise Conflict  # its key may hold an answer, and no row that this writes would tell

@@ -43,8 +43,8 @@ class Pending:
     """A command on its way through the engine."""
 
     __slots__ = (
-        "answer_key", "arrived_at", "command", "deadline", "fingerprint", "key_is_busy", "names", "render", "reply",
-        "request_id", "size",
+        "answer_key", "arrived_at", "command", "deadline", "fingerprint", "key_is_busy", "names", "reads", "render",
+        "reply", "request_id", "size",
     )  # fmt: skip
 
     def __init__(
@@ -65,7 +65,8 @@ class Pending:
         self.size = size
         self.arrived_at = asyncio.get_running_loop().time()
         self.deadline = deadline
-        self.names: tuple[Name, ...] = command.reads() + command.claims()
+        self.reads: tuple[Name, ...] = command.reads()
+        self.names: tuple[Name, ...] = self.reads + command.claims()
         self.reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
 
     def settle(self, reply: Reply) -> None:

@@ -1,6 +1,6 @@
 """The books of one tenant, read page by page in short statements."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ import msgspec
 from owed.core.verification.broken import Broken
 from owed.core.verification.chain import Head
 from owed.core.verification.payments import PaymentRow, TakenBackRow
+from owed.core.verification.words import Words
 from owed.database.pool import Pool
 from owed.model.identifiers import PAYMENT, REFUND, REVERSAL, id_at, milliseconds
 from owed.model.payment import Application
@@ -62,11 +63,19 @@ TRANSFERS = """
      LIMIT $5
 """
 
+WORDS = """
+    -- Those that nobody has erased.
+    SELECT id, actor, reason, salt
+      FROM attribution
+     WHERE tenant_id = $1 AND id = ANY($2::text[]) AND (actor IS NOT NULL OR reason IS NOT NULL)
+"""
+
 PAYMENTS = """
     -- With what was taken of one since the time up to which payments are compared: its amounts count that too.
-    SELECT id, amount, currency, channel, applications, amount_refunded, amount_reversed,
+    SELECT id, amount, currency, channel, least(greatest(paid_at, '0001-01-02Z'), '9999-12-30Z'),
+           applications, amount_refunded, amount_reversed,
            CASE WHEN updated_at >= $4 THEN (
-                SELECT json_agg(json_build_array(id, kind, payment_id, amount, currency, applications, NULL))
+                SELECT json_agg(json_build_array(id, kind, payment_id, amount, currency, applications))
                   FROM ((SELECT 'refund' AS kind, * FROM refund WHERE tenant_id = $1 AND id >= $5 ORDER BY id)
                          UNION ALL
                         (SELECT 'reversal' AS kind, * FROM reversal WHERE tenant_id = $1 AND id >= $6 ORDER BY id)
@@ -80,7 +89,8 @@ PAYMENTS = """
 """
 
 TAKEN_BACK = """
-    SELECT {kind}.id, '{kind}' AS kind, payment_id, {kind}.amount, {kind}.currency, {kind}.applications, channel
+    SELECT {kind}.id, '{kind}' AS kind, payment_id, {kind}.amount, {kind}.currency, {kind}.applications, channel,
+           least(greatest({kind}.occurred_at, '0001-01-02Z'), '9999-12-30Z')
       FROM {kind}
       LEFT JOIN payment ON payment.tenant_id = {kind}.tenant_id AND payment.id = {kind}.payment_id
      WHERE {kind}.tenant_id = $1 AND {kind}.id > $2 AND {kind}.id < $3
@@ -126,6 +136,12 @@ class Books:
                 return
             last = page[-1][1], page[-1][2]
 
+    async def words(self, transfers: Iterable[Transfer]) -> dict[str, Words]:
+        """Read the words that are kept for transfers, by the id of their record."""
+        ids = {transfer.attribution_id for transfer in transfers if transfer.attribution_id is not None}
+        rows = await self.fetch(WORDS, self._tenant_id, ids) if ids else ()
+        return {row[0]: Words(*row[1:]) for row in rows}
+
     async def payments(self, before: datetime) -> AsyncIterator[list[PaymentRow]]:
         """Yield the payments that were made before a time, page by page."""
         first_ids = [id_at(prefix, milliseconds(before)) for prefix in (PAYMENT, REFUND, REVERSAL)]
@@ -148,17 +164,15 @@ class Books:
 
 def payment_of(row: asyncpg.Record) -> PaymentRow:
     """Give what the row of a payment says."""
-    payment_id, amount, currency, channel, _, refunded, reversed_, later = row
+    *said, _, refunded, reversed_, later = row
     taken_back = LATER.decode(later) if later else ()
-    return PaymentRow(
-        payment_id, amount, currency, channel, decoded(APPLICATIONS, row), refunded, reversed_, taken_back
-    )
+    return PaymentRow(*said, decoded(APPLICATIONS, row), refunded, reversed_, taken_back)
 
 
 def taken_back_of(row: asyncpg.Record) -> TakenBackRow:
     """Give what the row of a refund or a reversal says."""
-    taken_back_id, kind, payment_id, amount, currency, _, channel = row
-    return TakenBackRow(taken_back_id, kind, payment_id, amount, currency, decoded(SHARES, row), channel)
+    *said, _, channel, occurred_at = row
+    return TakenBackRow(*said, decoded(SHARES, row), channel, occurred_at)
 
 
 def decoded(decoder: "msgspec.json.Decoder[Any]", row: asyncpg.Record) -> Any:

@@ -42,6 +42,8 @@ OBJECTS: dict[str, Table[Any]] = {
 TABLES: dict[str, AnyTable] = {**OBJECTS, SettingsRecord.kind: SettingsTable()}
 """All tables, in the order in which every worker locks their rows."""
 
+RANKS = {kind: rank for rank, kind in enumerate(TABLES)}
+
 
 async def load(connection: Connection, names: Iterable[Name]) -> list[Named]:
     """Load objects by id or by external reference, held by nobody."""
@@ -79,6 +81,5 @@ def work(state: State) -> Iterator[tuple[Part, Rows]]:
 
 def by_kind(names: Iterable[Name]) -> list[tuple[str, list[Name]]]:
     """Sort names under their kinds, in the order of the tables."""
-    order = list(TABLES)
-    ranked = sorted(names, key=lambda name: order.index(name.kind))
+    ranked = sorted(names, key=lambda name: RANKS[name.kind])
     return [(kind, list(named)) for kind, named in groupby(ranked, attrgetter("kind"))]

@@ -13,6 +13,7 @@ from owed.core.verification.broken import Broken
 from owed.core.verification.ledger import LedgerCheck
 from owed.core.verification.payments import Exactly, Payments, Sums
 from owed.core.verification.root import Root
+from owed.core.verification.words import compare_words
 from owed.database.pool import Pool
 from owed.model.access import Mode
 from owed.model.transfer import Transfer
@@ -127,13 +128,19 @@ class Check:
             until = heads[-1].id if len(heads) == books.PAGE else LAST
             ledger.expect(heads)
             async for page in self._books.transfers(after, until):
-                for transfer in page:
-                    if not ledger.follow(transfer):
-                        await self._require_counted(transfer)
+                await self._follow(ledger, page)
                 self._tell(len(page))
             ledger.end_stretch()
             after = until
         ledger.end()
+
+    async def _follow(self, ledger: LedgerCheck, page: Iterable[Transfer]) -> None:
+        words = await self._books.words(page)
+        for transfer in page:
+            if not ledger.follow(transfer):
+                await self._require_counted(transfer)
+            if transfer.attribution_id in words:
+                compare_words(transfer, words[transfer.attribution_id])
 
     async def _require_counted(self, transfer: Transfer) -> None:
         """Require that the object counts a transfer by now, which it did not when it was read."""

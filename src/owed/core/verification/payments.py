@@ -7,7 +7,7 @@ few payments that share the sum are compared one by one.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -33,6 +33,7 @@ class Line(NamedTuple):
         document_id: The payment, refund or reversal that says so.
         part: The obligation that it is on; or the member of the payment that counts what was taken back.
         account: Of the ledger, against the receivable; empty where it is no transfer.
+        occurred_at: When that happened; None where it is no transfer.
     """
 
     payment_id: str
@@ -40,6 +41,7 @@ class Line(NamedTuple):
     part: str
     currency: str
     account: str
+    occurred_at: datetime | None = None
 
 
 class PaymentRow(NamedTuple):
@@ -53,6 +55,7 @@ class PaymentRow(NamedTuple):
     amount: int
     currency: str
     channel: str | None
+    paid_at: datetime
     applications: tuple[Application, ...]
     amount_refunded: int
     amount_reversed: int
@@ -60,7 +63,11 @@ class PaymentRow(NamedTuple):
 
 
 class TakenBackRow(NamedTuple):
-    """What a refund or a reversal says, and the channel of its payment."""
+    """What a refund or a reversal says, and the channel of its payment.
+
+    Attributes:
+        channel: As `occurred_at`, it is read where its transfers are compared.
+    """
 
     id: str
     kind: str
@@ -68,7 +75,8 @@ class TakenBackRow(NamedTuple):
     amount: int
     currency: str
     applications: tuple[Share, ...]
-    channel: str | None
+    channel: str | None = None
+    occurred_at: datetime | None = None
 
 
 class Sides(Protocol):
@@ -138,6 +146,10 @@ class Exactly:
         said, found = self._said[line], self._found[line]
         if not line.account:
             return Broken(f"{line.part} is {said}, and by its refunds and reversals {found}", line.document_id)
+        happened, transferred = time_of(line, self._said), time_of(line, self._found)
+        if happened and transferred and happened != transferred:
+            times = f"it happened at {happened}, and by its transfer on {line.part} at {transferred}"
+            return Broken(times, line.document_id)
         transfers = f"its transfers there, against {line.account}, come to {found} {line.currency}"
         return Broken(f"on {line.part} it comes to {said}, and {transfers}", line.document_id)
 
@@ -165,7 +177,7 @@ class Payments:
             raise Broken(fault, row.id)
         account = account_of(Cause.PAYMENT, row.channel)
         for each in row.applications:
-            self._sides.say(Line(row.id, row.id, each.object_id, row.currency, account), -each.amount)
+            self._sides.say(Line(row.id, row.id, each.object_id, row.currency, account, row.paid_at), -each.amount)
             if each.taken_back:
                 self._sides.say(taken_back_of(row.id, each.id, row.currency), each.taken_back)
         if row.amount_refunded:
@@ -186,7 +198,8 @@ class Payments:
             raise Broken(f"its amount is {row.amount}, and its applications add up to {applied}", row.id)
         account = account_of(CAUSES[row.kind], row.channel)
         for share in row.applications:
-            self._sides.say(Line(row.payment_id, row.id, share.object_id, row.currency, account), share.amount)
+            line = Line(row.payment_id, row.id, share.object_id, row.currency, account, row.occurred_at)
+            self._sides.say(line, share.amount)
         self._find_taken_back(row)
 
     def find_transfer(self, transfer: Transfer) -> None:
@@ -196,13 +209,19 @@ class Payments:
         document_id = transfer.taken_back_id or transfer.payment_id
         if document_id.partition("_")[2] < self._end:
             account = transfer.credit if transfer.debit == LedgerAccount.RECEIVABLE else transfer.debit
-            line = Line(transfer.payment_id, document_id, transfer.obligation_id, transfer.currency, account)
+            obligation_id, occurred_at = transfer.obligation_id, transfer.occurred_at
+            line = Line(transfer.payment_id, document_id, obligation_id, transfer.currency, account, occurred_at)
             self._sides.find(line, transfer.amount, transfer)
 
     def _find_taken_back(self, row: TakenBackRow) -> None:
         self._sides.find(counted(row.payment_id, row.kind, row.currency), row.amount)
         for share in row.applications:
             self._sides.find(taken_back_of(row.payment_id, share.id, row.currency), share.amount)
+
+
+def time_of(line: Line, side: Iterable[Line]) -> datetime | None:
+    """Give when one side has it happen, whatever the time of the line; None where it does not."""
+    return next((each.occurred_at for each in side if each[:-1] == line[:-1]), None)
 
 
 def counted(payment_id: str, kind: str, currency: str) -> Line:
