@@ -1,5 +1,6 @@
 """`owed verify`, as an operator or an auditor runs it."""
 
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +71,22 @@ def test_a_root_still_holds_after_more_was_written(verify: Verify, service: Serv
     assert (found["transfers"], found["root"] == root) == (5, False)
 
 
+def test_it_says_that_a_root_holds(verify: Verify) -> None:
+    root = json_of(verify("--json"))["root"]
+    done = verify("--expect", root)
+
+    assert (done.returncode, done.stdout.splitlines()[-1], done.stderr) == (0, "The root given holds.", "")
+    assert "The root given holds." not in verify().stdout
+
+
+def test_a_root_of_other_books_does_not_hold_and_may_be_just_that(verify: Verify) -> None:
+    root = json_of(verify("--json", "--settle", "0", "--mode", "live"))["root"]
+    done = verify("--expect", root, "--mode", "test")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "or it is a root of other books (--merchant, --mode)" in done.stderr
+
+
 def test_another_root_does_not_hold(verify: Verify) -> None:
     root = json_of(verify("--json"))["root"]
     other = root[:-1] + ("0" if root[-1] != "0" else "1")
@@ -87,13 +104,15 @@ def test_what_is_broken_is_one_line_that_names_it(
     change = "UPDATE transfer SET amount = $2 WHERE id = $1"
     database.execute(change, second, -301)
     try:
-        done = verify()
+        done, to_program = verify(), verify("--json")
     finally:
         database.execute(change, second, -300)
 
     wrong = "its total_after is 700, and with its amount, -301, it must be 699"
-    line = f"owed: broken: merchant {merchant.id}, test, {bill}, version 2, {second}: {wrong}\n"
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", line)
+    sentence = f"merchant {merchant.id}, test, {bill}, version 2, {second}: {wrong}"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"owed: broken: {sentence}\n")
+    assert (to_program.returncode, to_program.stderr) == (1, done.stderr)
+    assert json.loads(to_program.stdout) == {"broken": sentence}
 
 
 def test_it_is_right_while_the_service_writes(verify: Verify, service: Service, merchant: Merchant) -> None:
@@ -129,6 +148,12 @@ def test_without_a_merchant_it_is_about_all(running_home: Path) -> None:
         (["--merchant", "\udcff"], 1, "there is no merchant"),
         (["--expect", "yesterday"], 2, "--expect is 'yesterday'"),
         (["--expect", f"2026-13-01T00:00:00.000000Z-{'0' * 64}"], 2, "--expect is"),
+        (["--expect", f"2026-01-01T00:00:00.000000Z-{'0' * 63}"], 2, "expected a root as `owed verify` prints it"),
+        (["--expect", f"9999-01-01T00:00:00.000000Z-{'0' * 64}"], 2, "its time is yet to come"),
+        (["--expect", f"9999-01-01T00:00:00.000000Z-{'0' * 64}", "--json"], 2, "its time is yet to come"),
+        (["--merchant", "mer_unknown", "--json"], 1, "there is no merchant 'mer_unknown'"),
+        (["--database-url", "postgresql://127.0.0.1:1/none"], 1, "owed: nothing was verified: cannot connect to the"),
+        (["--database-url", "postgresql://127.0.0.1:1/none", "--json"], 1, "owed: nothing was verified: cannot"),
     ],
 )
 def test_what_cannot_be_verified_is_one_line(

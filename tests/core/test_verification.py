@@ -1,4 +1,5 @@
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -6,9 +7,10 @@ from owed.core.ledger import sides
 from owed.core.verification.payments import Exactly, Line, Sums
 from owed.core.verification.posting import LOWERING, OF_PAYMENTS, RAISING, TAKING_BACK, Posting, posting_fault
 from owed.model.transfer import Cause, LedgerAccount
+from tests.core.samples import NOW, SECOND
 
 ACCOUNTS = [*(account.value for account in LedgerAccount), "clearing:card", "other"]
-LINE = Line("pay_1", "pay_1", "bill_1", "ZAR", "clearing")
+LINE = Line("pay_1", "pay_1", "bill_1", "ZAR", "clearing", NOW)
 
 
 def posting(cause: Cause, sign: int, debit: str, credit: str) -> Posting:
@@ -57,9 +59,10 @@ def test_sums_agree_whatever_the_order_of_their_sides() -> None:
 
 @pytest.mark.parametrize("member", Line._fields)
 def test_sums_differ_where_an_amount_is_of_something_else(member: str) -> None:
+    other: Any = NOW + SECOND if member == "occurred_at" else "other"
     sums = Sums()
     sums.say(LINE, 3)
-    sums.find(LINE._replace(**{member: "other"}), 3)
+    sums.find(LINE._replace(**{member: other}), 3)
 
     assert sums.differing() != []
 

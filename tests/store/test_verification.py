@@ -162,9 +162,9 @@ def live(world: World) -> None:
     do(pay("B", 600, channel="card", external_reference="P1"))
     do(refund("P1", amount=100, external_reference="R1"))
     do(pay_many(("bill", "B2", 1000), ("account", "A", 300), ("customer", "U", 20), external_reference="P2"))
-    do(reverse("P2", amount=350, external_reference="V1"))
+    do(reverse("P2", amount=350, external_reference="V1", occurred_at=NOW))
     do(refund("P1", amount=200, external_reference="R2"))
-    do(pay("B", 900, external_reference="P3"))
+    do(pay("B", 900, external_reference="P3", paid_at=NOW))
     do(update_bill("B", amount_paid=1300))
 
 
@@ -407,6 +407,65 @@ async def test_no_payment_can_be_changed_or_removed_unseen(
         found = await world.broken()
 
     assert found.object_id == world.ids[where]
+
+
+A_SECOND = "interval '1 second'"
+
+
+@pytest.mark.parametrize(
+    ("reference", "change"),
+    [
+        ("P3", f"UPDATE payment SET paid_at = paid_at + {A_SECOND}"),
+        ("P2", "UPDATE payment SET paid_at = paid_at - interval '1 microsecond'"),
+        ("P3", "UPDATE payment SET paid_at = 'infinity'"),
+        ("R1", f"UPDATE refund SET occurred_at = occurred_at - {A_SECOND}"),
+        ("V1", f"UPDATE reversal SET occurred_at = occurred_at + {A_SECOND}"),
+        ("V1", "UPDATE reversal SET occurred_at = '4000-01-01 BC'"),
+    ],
+)
+async def test_when_it_happened_cannot_be_changed_unseen(reference: str, change: str, dsn: str, tenant: int) -> None:
+    async with world_of(dsn, tenant) as world:
+        await world.change(f"{change} WHERE external_reference = $2", reference)
+        found = await world.broken()
+
+    assert found.object_id == world.ids[reference]
+    assert found.sentence.startswith("it happened at ")
+
+
+WORDS = "SELECT id FROM attribution WHERE tenant_id = $1 AND actor = 'Jane'"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE attribution SET actor = 'Bob'",
+        "UPDATE attribution SET actor = NULL",
+        "UPDATE attribution SET reason = 'moved'",
+        "UPDATE attribution SET actor = reason, reason = actor",
+        "UPDATE attribution SET salt = 'other'",
+    ],
+)
+@pytest.mark.parametrize("page", [1, 2000])
+async def test_nobody_can_put_words_into_the_mouth_of_another_unseen(
+    page: int, change: str, dsn: str, tenant: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "PAGE", page)
+    async with world_of(dsn, tenant) as world:
+        words = await world.by_hand.fetchval(WORDS, tenant)
+        await world.change(f"{change} WHERE id = $2", words)
+        found = await world.broken()
+
+    assert (found.object_id, found.version) == (world.ids["C"], 2)
+    assert found.sentence == f"the actor and the reason of {words} are not those whose digest it holds"
+
+
+@pytest.mark.parametrize("change", ["UPDATE attribution SET actor = NULL, reason = NULL", "DELETE FROM attribution"])
+async def test_words_may_be_erased(change: str, dsn: str, tenant: int) -> None:
+    async with world_of(dsn, tenant) as world:
+        before = await world.root()
+        await world.change(f"{change} WHERE id = $2", await world.by_hand.fetchval(WORDS, tenant))
+
+        assert await world.root() == before
 
 
 async def test_nothing_is_called_broken_while_a_worker_writes(

@@ -164,15 +164,16 @@ class Books:
 
 def payment_of(row: asyncpg.Record) -> PaymentRow:
     """Give what the row of a payment says."""
-    *said, _, refunded, reversed_, later = row
-    taken_back = LATER.decode(later) if later else ()
-    return PaymentRow(*said, decoded(APPLICATIONS, row), refunded, reversed_, taken_back)
+    payment_id, amount, currency, channel, paid_at, _, refunded, reversed_, later = row
+    applications, taken_back = decoded(APPLICATIONS, row), LATER.decode(later) if later else ()
+    return PaymentRow(payment_id, amount, currency, channel, paid_at, applications, refunded, reversed_, taken_back)
 
 
 def taken_back_of(row: asyncpg.Record) -> TakenBackRow:
     """Give what the row of a refund or a reversal says."""
-    *said, _, channel, occurred_at = row
-    return TakenBackRow(*said, decoded(SHARES, row), channel, occurred_at)
+    taken_back_id, kind, payment_id, amount, currency, _, channel, occurred_at = row
+    shares = decoded(SHARES, row)
+    return TakenBackRow(taken_back_id, kind, payment_id, amount, currency, shares, channel, occurred_at)
 
 
 def decoded(decoder: "msgspec.json.Decoder[Any]", row: asyncpg.Record) -> Any:
