@@ -122,7 +122,7 @@ class Ledger:
             created_at=now,
             updated_at=now,
         )
-        item = received(item, PAID, Source(Cause.PAYMENT, payment.id, payment.channel), journal)
+        item = received(item, PAID, Source(Cause.PAYMENT, payment.id, payment.channel, now), journal)
         if self._payments % REFUNDED_EVERY == 0:
             item, payment = self._refunded(item, payment, journal)
         self._add("payment", OBJECTS["payment"].to_row(payment))
@@ -143,7 +143,7 @@ class Ledger:
             created_at=now,
         )
         self._add("refund", OBJECTS["refund"].to_row(refund))
-        source = Source(Cause.REFUND, payment.id, payment.channel, taken_back_id=refund.id)
+        source = Source(Cause.REFUND, payment.id, payment.channel, now, refund.id)
         return received(item, -half, source, journal), lessened(payment, refund)
 
     def _basics(self, prefix: str) -> dict[str, Any]:

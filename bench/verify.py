@@ -2,18 +2,18 @@
 
 import asyncio
 import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import asyncpg
+import psutil
 import typer
 from rich.console import Console
 
@@ -24,6 +24,10 @@ from owed.database.embedded import running
 
 SECONDS, MEGABYTES = 180, 200
 GIGABYTES = 20
+
+LOOK_EVERY = 0.1
+"""Seconds between two looks at the memory of what runs."""
+
 TENANT = "SELECT id FROM tenant WHERE mode = 'test'"
 console = Console(width=None if sys.stdout.isatty() else 140)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -74,15 +78,23 @@ async def _load(dsn: str, tenant_id: int, transfers: int) -> None:
 def _run(home: Path, *arguments: str) -> Run:
     """Run a command that prints JSON."""
     command = [sys.executable, "-m", "owed", *arguments, "--data-dir", str(home), "--json"]
-    began = time.monotonic()
+    began, peak = time.monotonic(), 0
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        printed = b"" if process.stdout is None else process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        while True:
+            peak = max(peak, _resident(process.pid))  # what the system counts begins with what this process had
+            with suppress(subprocess.TimeoutExpired):
+                printed, _ = process.communicate(timeout=LOOK_EVERY)
+                break
     if process.returncode:
         raise SystemExit(process.returncode)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Run(json.loads(printed), time.monotonic() - began, usage.ru_maxrss * unit)
+    return Run(json.loads(printed), time.monotonic() - began, peak)
+
+
+def _resident(pid: int) -> int:
+    """Give the bytes of memory that a process has; none where it has ended."""
+    with suppress(psutil.Error):
+        return int(psutil.Process(pid).memory_info().rss)
+    return 0
 
 
 def _met(*, is_kept: bool) -> str:
