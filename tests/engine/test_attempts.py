@@ -98,7 +98,7 @@ async def test_of_two_workers_one_makes_a_composite_and_of_the_others_nothing_st
 
     assert sorted(replies) == [Code.CONFLICT, DONE]
     winner = replies.index(DONE) + 1
-    assert {item.external_reference for item in store.tables.objects.values()} == {"c", f"a{winner}", f"b{winner}"}
+    assert {item.names[0] for item in store.tables.objects.values()} == {"c", f"a{winner}", f"b{winner}"}
     assert len(store.tables.events) == 3
 
 
