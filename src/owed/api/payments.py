@@ -177,6 +177,11 @@ def application_faults(applications: list[dict[str, Any]], amount: Any) -> Itera
     for place, application in enumerate(applications):
         if sum(kind in application for kind in KINDS) != 1:
             yield Fault(f"/applications/{place}", "Give one of `bill`, `account` and `customer`, and `amount`.")
+    yield from sum_faults(applications, amount)
+
+
+def sum_faults(applications: list[dict[str, Any]], amount: Any) -> Iterator[Fault]:
+    """Yield the fault of an amount that is not what its applications add up to."""
     amounts = [application.get("amount", UNSET) for application in applications]
     if amount is not UNSET and UNSET not in amounts and sum(amounts) != amount:
         yield Fault("/amount", f"This must be what the applications add up to, {sum(amounts)}.")

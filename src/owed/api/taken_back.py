@@ -14,7 +14,7 @@ from owed.api.forms import LASTING_METADATA, ours, usable
 from owed.api.lists import Listing
 from owed.api.messages import Request, Response
 from owed.api.payment_names import IN_CHANNEL, PARAMETERS, channel_of, find_payment, payment_name
-from owed.api.payments import MOST_APPLICATIONS, reference
+from owed.api.payments import MOST_APPLICATIONS, reference, sum_faults
 from owed.api.problems import Refusal
 from owed.api.resource import shown
 from owed.api.service import Service
@@ -126,9 +126,7 @@ def application_faults(wanted: list[dict[str, Any]], amount: Any) -> Iterator[Fa
             yield Fault(
                 f"/applications/{place}/id", f"This is the same as /applications/{seen[name]}/id; give it once."
             )
-    amounts = [part.get("amount", UNSET) for part in wanted]
-    if amount is not UNSET and UNSET not in amounts and sum(amounts) != amount:
-        yield Fault("/amount", f"This must be what the applications add up to, {sum(amounts)}.")
+    yield from sum_faults(wanted, amount)
 
 
 def portions_of(wanted: list[dict[str, Any]]) -> Iterator[Portion]:
@@ -138,14 +136,12 @@ def portions_of(wanted: list[dict[str, Any]]) -> Iterator[Portion]:
             yield Portion(part["id"], part["amount"], f"/applications/{place}")
 
 
-OCCURRED_AT = Moment("When it happened, where that was before now.", "2026-02-03T07:15:00Z")
-
 REFUNDS = TakingBack(RefundPayment, {"reason": Text(255, "Why the money is given back.", "paid twice")})
 REVERSALS = TakingBack(
     ReversePayment,
     {
         "reason": Choice(tuple(ReversalReason), "Why the money never was good.", ReversalReason.DISHONOURED.value),
-        "occurred_at": OCCURRED_AT,
+        "occurred_at": Moment("When it happened, where that was before now.", "2026-02-03T07:15:00Z"),
     },
     required=("reason",),
 )
