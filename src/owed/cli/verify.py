@@ -85,7 +85,7 @@ def verify(
     database_url: DatabaseUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Check transfers, objects and payments, and print a root: later, --expect proves that no transfer was rewritten."""
+    """Check transfers, objects and payments, and print a root: --expect proves later that no transfer was changed."""
     expected = None if expect is None else expected_of(expect)
 
     async def work(pool: Pool, _dsn: str) -> Verified:
