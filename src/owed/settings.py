@@ -1,7 +1,9 @@
 """Every setting, from the environment: `OWED_PORT` and so on. The command line's flags stand above it."""
 
 import os
+import typing
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +12,9 @@ import platformdirs
 from msgspec import Meta
 
 PREFIX = "OWED_"
+
+Network = IPv4Network | IPv6Network
+Seconds = Annotated[float, Meta(ge=0, le=604_800)]
 
 
 class SettingsError(ValueError):
@@ -36,6 +41,22 @@ class Settings(msgspec.Struct, frozen=True):
     public_url: Annotated[str, Meta(pattern=r"^https?://[^\s?#]*[^\s?#/]$")] | None = None
     """Where clients reach us, without a slash at the end; where none is given, as each of them says, over http."""
     log: Literal["json", "text", "off"] = "json"
+    deliveries: bool = True
+    """Whether `owed serve` runs a delivery worker of its own."""
+    webhook_allow: tuple[Network, ...] = ()
+    """Networks that webhooks may reach though they are not public, as CIDRs with commas between them."""
+    webhook_ca_bundle: Path | None = None
+    """A file of certificates to trust in place of the system's."""
+    webhook_timeout: Annotated[float, Meta(ge=0.1, le=60)] = 15
+    """Seconds that a receiver has to answer, from the look-up of its name to the last byte."""
+    webhook_retries: Annotated[tuple[Seconds, ...], Meta(min_length=1, max_length=30)] = (
+        5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400,
+    )  # fmt: skip
+    """Seconds from each failed attempt to the next, with commas between them."""
+    webhook_order_seconds: Seconds = 3_600
+    """Seconds that an event which fails holds back the later events of its object."""
+    keep_events_days: Annotated[int, Meta(ge=1, le=36_500)] = 90
+    keep_attempts_days: Annotated[int, Meta(ge=1, le=36_500)] = 30
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -53,14 +74,33 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 def _read(name: str, text: str, kind: object) -> object:
-    if kind is Path:
+    if kind in (Path, Path | None):
         return Path(text).expanduser()
+    if kind == tuple[Network, ...]:
+        return tuple(_network(name, part) for part in _parts(text))
+    value: object = _parts(text) if _is_list(kind) else text
     try:
-        value: object = msgspec.convert(text, kind, strict=False)
+        value = msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
         reason = str(error).replace(", got `str`", "")
         raise SettingsError(f"{name} is {text!r}: {_lowered(reason)}") from error
     return value
+
+
+def _is_list(kind: object) -> bool:
+    bare = typing.get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
+    return typing.get_origin(bare) is tuple
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+def _network(name: str, text: str) -> Network:
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise SettingsError(f"{name} holds {text!r}: this must be a network such as 10.0.0.0/8 or fd00::/8") from error
 
 
 def _lowered(sentence: str) -> str:

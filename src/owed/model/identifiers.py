@@ -20,6 +20,10 @@ REVERSAL: Final = "rev_"
 EVENT: Final = "evt_"
 TRANSFER: Final = "tra_"
 ATTRIBUTION: Final = "att_"
+ENDPOINT: Final = "we_"
+SECRET: Final = "sec_"
+ATTEMPT: Final = "dat_"
+REPLAY: Final = "rep_"
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
