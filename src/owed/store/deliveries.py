@@ -1,0 +1,311 @@
+"""Deliveries in PostgreSQL: which endpoints have work, the claims on it, and what became of it.
+
+A claim is a lease with a token. The first delivery of a lane carries the lease; until that ends nobody else takes it.
+An outcome is recorded only where the token still stands.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import asyncpg
+import msgspec
+
+from owed.core.retries import rest
+from owed.database.pool import Connection, Pool
+from owed.model.delivery import Claimed, Outcome, Receiver
+from owed.store.failures import translated
+from owed.store.postgres import transaction
+from owed.store.tables import arrays
+
+LONGEST_RUN = 32
+"""Deliveries of one lane in one claim."""
+
+LOCK_WAIT = 5.0
+"""Seconds to wait for an endpoint that another worker is at: each takes milliseconds."""
+
+OPEN = "enabled AND deleted_at IS NULL AND (rests_until IS NULL OR rests_until <= now())"
+"""Whether an endpoint takes deliveries now."""
+
+READY = f"""
+    -- The endpoints that have something to do: a delivery that is due, an event that they have not seen, a replay, or
+    -- an enabling that was not acted on.
+    SELECT endpoint.tenant_id, endpoint.id
+      FROM webhook_endpoint AS endpoint
+     WHERE {OPEN}
+       AND CASE WHEN $1::text IS NULL THEN NOT is_listener ELSE id = $1 END
+       AND id <> ALL($2::text[])
+       AND (resumed_to < resumed_at
+            OR EXISTS (SELECT FROM delivery
+                        WHERE delivery.tenant_id = endpoint.tenant_id AND delivery.endpoint_id = endpoint.id
+                          AND due_at <= now())
+            OR EXISTS (SELECT FROM event
+                        WHERE event.tenant_id = endpoint.tenant_id AND event.position < (SELECT feed_end())
+                          AND (event.position, event.sequence, event.id)
+                              > (endpoint.position, endpoint.sequence, endpoint.event_id))
+            OR EXISTS (SELECT FROM replay
+                        WHERE replay.tenant_id = endpoint.tenant_id AND replay.endpoint_id = endpoint.id
+                          AND finished_at IS NULL))
+"""
+
+RECEIVER = f"""
+    SELECT endpoint.tenant_id, endpoint.id, tenant.mode, endpoint.url, endpoint.secrets
+      FROM webhook_endpoint AS endpoint
+      JOIN tenant ON tenant.id = endpoint.tenant_id
+     WHERE endpoint.tenant_id = $1 AND endpoint.id = $2 AND {OPEN}
+"""
+
+CLAIM = """
+    -- The lanes that are due, each with the deliveries that wait behind its first one.
+      WITH head AS MATERIALIZED (
+    SELECT event_id, lane, position, sequence
+      FROM delivery
+     WHERE tenant_id = $1 AND endpoint_id = $2 AND due_at <= now()
+     ORDER BY due_at
+     LIMIT $3
+       FOR UPDATE SKIP LOCKED
+         ), run AS (
+    SELECT event_id FROM head
+     UNION ALL
+    SELECT waiting.event_id
+      FROM head
+     CROSS JOIN LATERAL (
+           SELECT event_id
+             FROM delivery
+            WHERE tenant_id = $1 AND endpoint_id = $2 AND delivery.lane = head.lane
+              AND (delivery.position, delivery.sequence, delivery.event_id)
+                  > (head.position, head.sequence, head.event_id)
+              AND failed_at IS NULL
+            ORDER BY delivery.position, delivery.sequence, delivery.event_id
+            LIMIT $4) AS waiting
+         ), claimed AS (
+    UPDATE delivery
+       SET claim = $5, due_at = CASE WHEN due_at IS NOT NULL THEN now() + make_interval(secs => $6) END
+      FROM run
+     WHERE tenant_id = $1 AND endpoint_id = $2 AND delivery.event_id = run.event_id
+ RETURNING delivery.*
+         )
+    SELECT claimed.tenant_id, claimed.endpoint_id, claimed.event_id, claimed.claim, claimed.lane, claimed.position,
+           claimed.sequence, claimed.attempts, claimed.first_attempt_at, claimed.retry_at,
+           coalesce(claimed.retry_at > now(), false) AS is_late, event.body, event.recorded_at
+      FROM claimed
+      LEFT JOIN event ON event.tenant_id = claimed.tenant_id AND event.id = claimed.event_id
+"""
+
+HOLD = """
+    -- Whoever adds deliveries to an endpoint or takes them away holds it: a lane that is emptied while one is added
+    -- behind its last would never be due again.
+    SELECT FROM unnest($1::int[], $2::text[]) AS wanted (tenant_id, id)
+      JOIN webhook_endpoint AS endpoint USING (tenant_id, id)
+     ORDER BY endpoint.tenant_id, endpoint.id
+       FOR NO KEY UPDATE OF endpoint
+"""
+
+RECORD = """
+    -- What became of claimed deliveries, those alone whose claims still stand.
+      WITH outcome AS MATERIALIZED (
+    SELECT *
+      FROM unnest($1::int[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::timestamptz[], $7::timestamptz[],
+                  $8::bool[], $9::text[], $10::timestamptz[], $11::int[], $12::text[], $13::smallint[], $14::bytea[],
+                  $15::text[], $16::bool[], $17::float8[])
+        AS given (tenant_id, endpoint_id, event_id, claim, fate, due_at, retry_at, out_of_order, attempt_id,
+                  attempted_at, duration_ms, address, status, answer, error, succeeded, rest)
+         ), mine AS MATERIALIZED (
+    SELECT outcome.*, delivery.lane, delivery.attempts + 1 AS number,
+           coalesce(delivery.first_attempt_at, outcome.attempted_at) AS first_attempt_at
+      FROM outcome
+      JOIN delivery USING (tenant_id, endpoint_id, event_id)
+     WHERE delivery.claim = outcome.claim
+       FOR UPDATE OF delivery
+         ), delivered AS (
+    DELETE FROM delivery
+     USING mine
+     WHERE delivery.tenant_id = mine.tenant_id AND delivery.endpoint_id = mine.endpoint_id
+       AND delivery.event_id = mine.event_id AND mine.fate = 'delivered'
+         ), kept AS (
+    UPDATE delivery
+       SET claim = NULL,
+           due_at = mine.due_at,
+           retry_at = CASE mine.fate WHEN 'released' THEN delivery.retry_at ELSE mine.retry_at END,
+           lane = CASE WHEN mine.out_of_order THEN mine.event_id ELSE delivery.lane END,
+           attempts = CASE WHEN mine.attempt_id IS NULL THEN delivery.attempts ELSE mine.number END,
+           first_attempt_at = mine.first_attempt_at,
+           failed_at = CASE mine.fate WHEN 'failed' THEN now() END
+      FROM mine
+     WHERE delivery.tenant_id = mine.tenant_id AND delivery.endpoint_id = mine.endpoint_id
+       AND delivery.event_id = mine.event_id AND mine.fate <> 'delivered'
+         ), noted AS (
+    INSERT INTO delivery_attempt (tenant_id, id, event_id, endpoint_id, number, attempted_at, duration_ms, address,
+                                  status, answer, error, succeeded, out_of_order, next_attempt_at)
+    SELECT tenant_id, attempt_id, event_id, endpoint_id, number, attempted_at, duration_ms, address, status,
+           answer, error, succeeded, out_of_order, retry_at
+      FROM mine
+     WHERE attempt_id IS NOT NULL
+         ), summed AS (
+    SELECT tenant_id, endpoint_id,
+           max(attempted_at) FILTER (WHERE succeeded) AS succeeded_at,
+           max(attempted_at) FILTER (WHERE NOT succeeded) AS failed_at,
+           max(first_attempt_at) FILTER (WHERE fate = 'failed') AS given_up_since,
+           now() + make_interval(secs => max(rest)) AS rests_until,
+           bool_or(status = 410) AS is_gone
+      FROM mine
+     WHERE attempt_id IS NOT NULL
+     GROUP BY tenant_id, endpoint_id
+         ), endpoint AS (
+    SELECT summed.*,
+           CASE WHEN is_gone THEN 'gone'
+                WHEN given_up_since > coalesce(greatest(last_success_at, succeeded_at), '-infinity') THEN 'failing'
+           END AS reason
+      FROM summed
+      JOIN webhook_endpoint AS stands ON stands.tenant_id = summed.tenant_id AND stands.id = summed.endpoint_id
+         ), told AS (
+    UPDATE webhook_endpoint
+       SET last_success_at = greatest(last_success_at, endpoint.succeeded_at),
+           last_failure_at = greatest(last_failure_at, endpoint.failed_at),
+           rests_until = greatest(webhook_endpoint.rests_until, endpoint.rests_until),
+           enabled = enabled AND reason IS NULL,
+           disabled_reason = coalesce(disabled_reason, reason),
+           version = version + CASE WHEN enabled AND reason IS NOT NULL THEN 1 ELSE 0 END,
+           updated_at = CASE WHEN enabled AND reason IS NOT NULL THEN now() ELSE updated_at END
+      FROM endpoint
+     WHERE webhook_endpoint.tenant_id = endpoint.tenant_id AND webhook_endpoint.id = endpoint.endpoint_id
+         )
+    SELECT DISTINCT mine.tenant_id, mine.endpoint_id, mine.lane,
+           CASE WHEN stands.enabled THEN endpoint.reason END AS disabled_for
+      FROM mine
+      LEFT JOIN endpoint USING (tenant_id, endpoint_id)
+      LEFT JOIN webhook_endpoint AS stands ON stands.tenant_id = mine.tenant_id AND stands.id = mine.endpoint_id
+"""
+
+PROMOTE = """
+    -- The first that waits in each lane of which none is due.
+    UPDATE delivery
+       SET due_at = now()
+      FROM unnest($1::int[], $2::text[], $3::text[]) AS touched (tenant_id, endpoint_id, lane)
+     CROSS JOIN LATERAL (
+           SELECT event_id, due_at
+             FROM delivery
+            WHERE tenant_id = touched.tenant_id AND endpoint_id = touched.endpoint_id AND lane = touched.lane
+              AND failed_at IS NULL
+            ORDER BY position, sequence, event_id
+            LIMIT 1) AS first
+     WHERE delivery.tenant_id = touched.tenant_id AND delivery.endpoint_id = touched.endpoint_id
+       AND delivery.event_id = first.event_id
+       AND NOT EXISTS (SELECT FROM delivery AS due
+                        WHERE due.tenant_id = touched.tenant_id AND due.endpoint_id = touched.endpoint_id
+                          AND due.lane = touched.lane AND due.due_at IS NOT NULL)
+"""
+
+
+class EndpointKey(NamedTuple):
+    """An endpoint of a tenant."""
+
+    tenant_id: int
+    id: str
+
+
+class Disabled(NamedTuple):
+    """An endpoint that was disabled just now, and why."""
+
+    endpoint: EndpointKey
+    reason: str
+
+
+class KeptSecret(msgspec.Struct, frozen=True):
+    """A secret as a row of an endpoint holds it, as far as signing needs it."""
+
+    value: str
+    expires_at: datetime | None = None
+
+
+SECRETS = msgspec.json.Decoder(tuple[KeptSecret, ...])
+
+Lane = list[Claimed]
+"""Deliveries that go one after another, in their order."""
+
+
+class Deliveries:
+    """What the workers do with deliveries.
+
+    Args:
+        lease: Seconds that a claim lasts.
+        listener: The endpoint of `owed listen` that is the only one to serve; None where all others are.
+    """
+
+    def __init__(self, pool: Pool, lease: float, listener: EndpointKey | None = None) -> None:
+        self.pool, self.lease = pool, lease
+        self._listener = listener
+
+    async def ready(self, busy: Iterable[str]) -> list[EndpointKey]:
+        """List the endpoints that have something to do, but for those that are busy already."""
+        listener = self._listener.id if self._listener else None
+        with translated():
+            async with self.pool.connection() as connection:
+                return [EndpointKey(*row) for row in await connection.fetch(READY, listener, list(busy))]
+
+    async def receiver(self, endpoint: EndpointKey, now: datetime) -> Receiver | None:
+        """Give an endpoint as it stands; None where it takes nothing now."""
+        with translated():
+            async with self.pool.connection() as connection:
+                rows = await connection.fetch(RECEIVER, *endpoint)
+        return receiver_of(rows[0], now) if rows else None
+
+    async def claim(self, endpoint: EndpointKey, lanes: int, token: int) -> list[Lane]:
+        """Claim up to so many lanes that are due."""
+        with translated():
+            async with self.pool.connection() as connection:
+                rows = await connection.fetch(CLAIM, *endpoint, lanes, LONGEST_RUN - 1, token, self.lease)
+        claimed = sorted((Claimed(**row) for row in rows), key=attrgetter("lane", "position", "sequence", "event_id"))
+        return [list(lane) for _, lane in groupby(claimed, attrgetter("lane"))]
+
+    async def record(self, outcomes: Sequence[Outcome]) -> list[Disabled]:
+        """Record what became of claimed deliveries, and give the endpoints that this disabled."""
+        with translated():
+            async with self.pool.connection() as connection, transaction(connection, LOCK_WAIT):
+                await connection.fetch(HOLD, *arrays(sorted(endpoints_of(outcomes)), 2))
+                touched = await connection.fetch(RECORD, *arrays([outcome_row(outcome) for outcome in outcomes], 17))
+                await promote(connection, [(row["tenant_id"], row["endpoint_id"], row["lane"]) for row in touched])
+                await connection.execute("COMMIT")
+        return disabled(touched)
+
+
+async def promote(connection: Connection, lanes: list[tuple[int, str, str]]) -> None:
+    """Let the first delivery of each lane be due that has none which is."""
+    await connection.fetch(PROMOTE, *arrays(lanes, 3))
+
+
+def endpoints_of(outcomes: Iterable[Outcome]) -> set[EndpointKey]:
+    """Name the endpoints of some outcomes."""
+    return {EndpointKey(outcome.delivery.tenant_id, outcome.delivery.endpoint_id) for outcome in outcomes}
+
+
+def receiver_of(row: asyncpg.Record, now: datetime) -> Receiver:
+    """Make the receiver that a row holds, with the secrets that are valid."""
+    kept = SECRETS.decode(row["secrets"])
+    valid = tuple(secret.value for secret in kept if secret.expires_at is None or secret.expires_at > now)
+    return Receiver(row["tenant_id"], row["id"], row["mode"], row["url"], valid)
+
+
+def outcome_row(outcome: Outcome) -> tuple[Any, ...]:
+    """Give the values of an outcome, in the order of RECORD."""
+    delivery, attempt = outcome.delivery, outcome.attempt
+    told = (None,) * 8
+    if attempt:
+        told = (
+            attempt.attempted_at, attempt.duration_ms, attempt.address, attempt.status, attempt.answer, attempt.error,
+            attempt.succeeded, attempt.retry_after and rest(attempt.retry_after),
+        )  # fmt: skip
+    return (
+        delivery.tenant_id, delivery.endpoint_id, delivery.event_id, delivery.claim, outcome.fate, outcome.due_at,
+        outcome.retry_at, outcome.out_of_order, outcome.attempt_id, *told,
+    )  # fmt: skip
+
+
+def disabled(touched: Iterable[asyncpg.Record]) -> list[Disabled]:
+    """List the endpoints that were disabled by what was recorded, each once."""
+    found = {
+        EndpointKey(row["tenant_id"], row["endpoint_id"]): row["disabled_for"] for row in touched if row["disabled_for"]
+    }
+    return [Disabled(endpoint, reason) for endpoint, reason in found.items()]

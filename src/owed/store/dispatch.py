@@ -1,0 +1,214 @@
+"""Dispatch: what an endpoint is to get becomes deliveries, step by step: events of the feed, and those of replays.
+
+Each step is a short transaction that holds the endpoint, so that only one worker adds to its lanes at a time.
+"""
+
+from typing import Any
+
+import asyncpg
+
+from owed.database.pool import Connection
+from owed.model.identifiers import EVENT, id_at, milliseconds
+from owed.store.deliveries import LOCK_WAIT, Deliveries, EndpointKey
+from owed.store.failures import translated
+from owed.store.postgres import transaction
+
+CHUNK = 500
+"""Events that are looked at in one step."""
+
+STEP = 2_000
+"""Deliveries that are changed in one step."""
+
+HOLD = """
+    SELECT tenant_id, id, string_to_array(types, ' ') AS types, starts_at, resumed_at,
+           resumed_to < resumed_at AS was_enabled, position, sequence, event_id
+      FROM webhook_endpoint
+     WHERE tenant_id = $1 AND id = $2 AND enabled AND deleted_at IS NULL
+       FOR NO KEY UPDATE
+"""
+
+FEED = """
+    SELECT position, sequence, id, object_id, type, recorded_at
+      FROM event
+     WHERE tenant_id = $1 AND (position, sequence, id) > ($3::bigint, $4::bigint, $5::text)
+       AND position < (SELECT feed_end())
+     ORDER BY position, sequence, id
+     LIMIT $6
+"""
+
+ADD = """
+    -- Add a delivery of each event of a chunk that is wanted and not there yet. The first of its lane is due.
+      WITH chunk AS MATERIALIZED (
+    {chunk}
+         ), wanted AS MATERIALIZED (
+    SELECT chunk.*, row_number() OVER (PARTITION BY object_id ORDER BY position, sequence, id) AS place
+      FROM chunk
+     WHERE {wanted}
+       AND NOT EXISTS (SELECT FROM delivery
+                        WHERE delivery.tenant_id = $1 AND delivery.endpoint_id = $2 AND delivery.event_id = chunk.id)
+         ), added AS (
+    INSERT INTO delivery (tenant_id, endpoint_id, event_id, lane, position, sequence, due_at)
+    SELECT $1, $2, id, object_id, position, sequence,
+           CASE WHEN place = 1
+                 AND NOT EXISTS (SELECT FROM delivery
+                                  WHERE delivery.tenant_id = $1 AND delivery.endpoint_id = $2
+                                    AND delivery.lane = wanted.object_id)
+                THEN now() END
+      FROM wanted
+         )
+"""
+
+OF_TYPE = "('*' = ANY($8::text[]) OR type = ANY($8))"
+
+TAKE_FEED = (
+    ADD.format(chunk=FEED, wanted=f"recorded_at > $7 AND {OF_TYPE}")
+    + """
+         , last AS (
+    SELECT position, sequence, id FROM chunk ORDER BY position DESC, sequence DESC, id DESC LIMIT 1
+         )
+    UPDATE webhook_endpoint
+       SET position = last.position, sequence = last.sequence, event_id = last.id
+      FROM last
+     WHERE webhook_endpoint.tenant_id = $1 AND webhook_endpoint.id = $2
+ RETURNING 1
+"""
+)
+
+FORGET = """
+    -- A step of what an endpoint was told to skip.
+    DELETE FROM delivery
+     WHERE (tenant_id, endpoint_id, event_id) IN (
+           SELECT tenant_id, endpoint_id, event_id FROM delivery WHERE tenant_id = $1 AND endpoint_id = $2 LIMIT $3)
+ RETURNING 1
+"""
+
+REVIVE = """
+    -- A step of what an endpoint was told to resume: it is attempted at once, as if for the first time.
+    UPDATE delivery
+       SET due_at = now(), attempts = 0, first_attempt_at = NULL, retry_at = NULL, failed_at = NULL
+     WHERE (tenant_id, endpoint_id, event_id) IN (
+           SELECT tenant_id, endpoint_id, event_id
+             FROM delivery
+            WHERE tenant_id = $1 AND endpoint_id = $2 AND claim IS NULL AND (due_at > now() OR failed_at IS NOT NULL)
+            LIMIT $3)
+ RETURNING 1
+"""
+
+RESUMED = """
+    UPDATE webhook_endpoint
+       SET resumed_to = greatest(resumed_at, resumed_to), rests_until = NULL
+     WHERE tenant_id = $1 AND id = $2
+"""
+
+NEXT_REPLAY = """
+    SELECT id, event_id, since, until, string_to_array(types, ' ') AS types, only_failed, taken_up_to
+      FROM replay
+     WHERE tenant_id = $1 AND endpoint_id = $2 AND finished_at IS NULL
+     ORDER BY id
+     LIMIT 1
+"""
+
+REDELIVER = """
+    -- One event, at once and whatever goes before it, unless a worker is sending it now.
+    INSERT INTO delivery (tenant_id, endpoint_id, event_id, lane, position, sequence, due_at)
+    SELECT tenant_id, $2, id, id, position, sequence, now()
+      FROM event
+     WHERE tenant_id = $1 AND id = $3
+        ON CONFLICT (tenant_id, endpoint_id, event_id) DO UPDATE
+       SET due_at = now(), attempts = 0, first_attempt_at = NULL, retry_at = NULL, failed_at = NULL,
+           lane = CASE WHEN delivery.due_at IS NULL THEN delivery.event_id ELSE delivery.lane END
+     WHERE delivery.claim IS NULL
+"""
+
+PERIOD = """
+    SELECT position, sequence, id, object_id, type, recorded_at
+      FROM event
+     WHERE tenant_id = $1 AND id > $3 AND id < $4
+     ORDER BY id
+     LIMIT $5
+"""
+
+NEVER_TAKEN = """
+           (NOT $9::bool
+            OR EXISTS (SELECT FROM delivery_attempt AS attempt
+                        WHERE attempt.tenant_id = $1 AND attempt.event_id = chunk.id AND attempt.endpoint_id = $2)
+           AND NOT EXISTS (SELECT FROM delivery_attempt AS attempt
+                            WHERE attempt.tenant_id = $1 AND attempt.event_id = chunk.id AND attempt.endpoint_id = $2
+                              AND attempt.succeeded))
+"""
+
+ASKED_FOR = f"recorded_at >= $6 AND recorded_at <= $7 AND {OF_TYPE}"
+
+TAKE_PERIOD = (
+    ADD.format(chunk=PERIOD, wanted=f"{ASKED_FOR} AND {NEVER_TAKEN}")
+    + f"""
+         , revived AS (
+    UPDATE delivery
+       SET due_at = now(), attempts = 0, first_attempt_at = NULL, retry_at = NULL, failed_at = NULL
+      FROM chunk
+     WHERE delivery.tenant_id = $1 AND delivery.endpoint_id = $2 AND delivery.event_id = chunk.id
+       AND delivery.failed_at IS NOT NULL
+       AND {ASKED_FOR}
+         )
+    UPDATE replay
+       SET taken_up_to = coalesce((SELECT max(id) FROM chunk), taken_up_to),
+           finished_at = CASE WHEN (SELECT count(*) FROM chunk) < $5 THEN now() END
+     WHERE tenant_id = $1 AND id = $10
+"""
+)
+
+FINISH_REPLAY = "UPDATE replay SET finished_at = now() WHERE tenant_id = $1 AND id = $2"
+
+
+class Dispatch:
+    """Makes deliveries of what endpoints are to get."""
+
+    def __init__(self, deliveries: Deliveries) -> None:
+        self._pool = deliveries.pool
+
+    async def step(self, endpoint: EndpointKey) -> bool:
+        """Take one step for an endpoint, and tell whether there was one to take."""
+        with translated():
+            async with self._pool.connection() as connection, transaction(connection, LOCK_WAIT):
+                rows = await connection.fetch(HOLD, *endpoint)
+                taken = bool(rows) and await take(connection, rows[0])
+                await connection.execute("COMMIT")
+                return taken
+
+
+async def take(connection: Connection, endpoint: asyncpg.Record) -> bool:
+    """Take the step that an endpoint needs first."""
+    if endpoint["was_enabled"]:
+        return await resume(connection, endpoint)
+    if replays := await connection.fetch(NEXT_REPLAY, endpoint["tenant_id"], endpoint["id"]):
+        await replay(connection, endpoint, replays[0])
+        return True
+    place = (endpoint["position"], endpoint["sequence"], endpoint["event_id"])
+    key = (endpoint["tenant_id"], endpoint["id"])
+    return bool(await connection.fetch(TAKE_FEED, *key, *place, CHUNK, endpoint["starts_at"], endpoint["types"]))
+
+
+async def resume(connection: Connection, endpoint: asyncpg.Record) -> bool:
+    """Take a step towards the state that an endpoint was enabled in: without its backlog, or with all of it due."""
+    key = (endpoint["tenant_id"], endpoint["id"])
+    is_skipped = endpoint["starts_at"] >= endpoint["resumed_at"]
+    if not await connection.fetch(FORGET if is_skipped else REVIVE, *key, STEP):
+        await connection.fetch(RESUMED, *key)
+    return True
+
+
+async def replay(connection: Connection, endpoint: asyncpg.Record, asked: asyncpg.Record) -> None:
+    """Take a step of a replay."""
+    key = (endpoint["tenant_id"], endpoint["id"])
+    if asked["event_id"] is not None:
+        await connection.fetch(REDELIVER, *key, asked["event_id"])
+        await connection.fetch(FINISH_REPLAY, endpoint["tenant_id"], asked["id"])
+        return
+    await connection.fetch(TAKE_PERIOD, *key, *period(asked), asked["types"], asked["only_failed"], asked["id"])
+
+
+def period(asked: asyncpg.Record) -> tuple[Any, ...]:
+    """Give the ids and the times between which a replay has its next events."""
+    start = id_at(EVENT, milliseconds(asked["since"]))
+    end = id_at(EVENT, milliseconds(asked["until"]) + 1)
+    return max(start, asked["taken_up_to"]), end, CHUNK, asked["since"], asked["until"]

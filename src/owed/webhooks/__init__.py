@@ -1,0 +1,1 @@
+"""Webhooks: what happened reaches the merchant's systems, signed, and nothing else reaches anything."""

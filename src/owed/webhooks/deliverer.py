@@ -1,0 +1,106 @@
+"""The deliverer: looks which endpoints have something to do, and has a pump for each of them.
+
+Any number of processes run one on the same database. What each has claimed, no other sends.
+"""
+
+import asyncio
+import logging
+import os
+import random
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from owed.core.retries import Schedule
+from owed.database.pool import Pool
+from owed.engine.store import Conflict, Rejected, Unavailable
+from owed.model.delivery import Attempt, Claimed
+from owed.model.identifiers import IdSource
+from owed.store.deliveries import Deliveries, EndpointKey
+from owed.store.dispatch import Dispatch
+from owed.webhooks.pump import POLL, Parts, Pump, Sends
+from owed.webhooks.recorder import Recorder
+
+logger = logging.getLogger("owed.webhooks")
+
+QUERIES = 6
+"""Pumps that ask the database at the same time; the pool has room for the recorder and the look-out beside them."""
+
+REQUESTS = 512
+"""Requests under way at the same time, to all receivers together."""
+
+
+class Deliverer:
+    """Delivers webhooks.
+
+    Args:
+        patience: Seconds that an attempt may take; a claim lasts for two, and some more.
+        listener: The only endpoint to serve, which no other worker does (`owed listen`); None to serve all others.
+        noted: Is told of every attempt.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        sender: Sends,
+        schedule: Schedule,
+        *,
+        patience: float = 15.0,
+        listener: tuple[int, str] | None = None,
+        noted: Callable[[Claimed, Attempt], None] = lambda delivery, attempt: None,
+    ) -> None:
+        self._deliveries = Deliveries(pool, 2 * patience + 5, EndpointKey(*listener) if listener else None)
+        self._recorder = Recorder(self._deliveries, self._nudge)
+        self._pumps: dict[EndpointKey, Pump] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._parts = Parts(
+            self._deliveries,
+            Dispatch(self._deliveries),
+            self._recorder,
+            sender,
+            schedule,
+            patience,
+            IdSource(random.Random(os.urandom(32))),
+            asyncio.Semaphore(QUERIES),
+            asyncio.Semaphore(REQUESTS),
+            noted,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until told to stop; then finish what is under way, and give back what is only claimed."""
+        recording = asyncio.create_task(self._recorder.run())
+        while not stop.is_set():
+            await self._look()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL):
+                    await stop.wait()
+        for pump in self._pumps.values():
+            pump.close()
+        await asyncio.gather(*self._tasks)
+        await self._recorder.settled()
+        recording.cancel()
+
+    async def _look(self) -> None:
+        """Start a pump for each endpoint that has something to do and none yet."""
+        try:
+            ready = await self._deliveries.ready([endpoint.id for endpoint in self._pumps])
+        except (Unavailable, Conflict) as error:
+            logger.warning("the database cannot say what is to be delivered: %s", error)
+            return
+        for endpoint in ready:
+            self._pumps[endpoint] = Pump(endpoint, self._parts)
+            task = asyncio.create_task(self._serve(endpoint))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, endpoint: EndpointKey) -> None:
+        try:
+            await self._pumps[endpoint].run()
+        except (Unavailable, Conflict, Rejected) as error:
+            logger.warning("deliveries to %s pause: %s", endpoint.id, error)
+        finally:
+            del self._pumps[endpoint]
+
+    def _nudge(self, endpoints: Iterable[EndpointKey]) -> None:
+        for endpoint in endpoints:
+            if pump := self._pumps.get(endpoint):
+                pump.nudge()

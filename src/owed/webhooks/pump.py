@@ -1,0 +1,206 @@
+"""The pump of one endpoint: claims what is due for it, sends it, and hands on what became of it."""
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import NamedTuple, Protocol
+
+from owed.core.retries import Schedule, retry
+from owed.model.delivery import Attempt, Claimed, Fate, Outcome, Receiver
+from owed.model.identifiers import ATTEMPT, IdSource, milliseconds
+from owed.store.deliveries import Deliveries, EndpointKey, Lane
+from owed.store.dispatch import Dispatch
+from owed.webhooks.recorder import Recorder
+from owed.webhooks.sender import Message
+from owed.webhooks.window import Window
+
+POLL = 0.1
+"""Seconds between two looks for something to do."""
+
+
+class Sends(Protocol):
+    """What sends a message."""
+
+    async def send(self, message: Message) -> Attempt:
+        """Send it, and say what became of that."""
+
+
+class Parts(NamedTuple):
+    """What all pumps of a worker share.
+
+    Attributes:
+        patience: Seconds that an attempt may take.
+        queries: Bounds the pumps that ask the database at the same time.
+        requests: Bounds the requests to all receivers at the same time.
+        noted: Is told of every attempt.
+    """
+
+    deliveries: Deliveries
+    dispatch: Dispatch
+    recorder: Recorder
+    sender: Sends
+    schedule: Schedule
+    patience: float
+    ids: IdSource
+    queries: asyncio.Semaphore
+    requests: asyncio.Semaphore
+    noted: Callable[[Claimed, Attempt], None]
+
+
+class Run(NamedTuple):
+    """A lane that was claimed.
+
+    Attributes:
+        begun_by: The time of the event loop's clock after which no attempt may begin: the claim might end before it.
+    """
+
+    receiver: Receiver
+    lane: Lane
+    begun_by: float
+
+
+class Pump:
+    """Serves one endpoint for as long as there is something to do for it."""
+
+    def __init__(self, endpoint: EndpointKey, parts: Parts) -> None:
+        self._endpoint, self._parts = endpoint, parts
+        self._window = Window()
+        self._queue: deque[Run] = deque()
+        self._runners: set[asyncio.Task[None]] = set()
+        self._nudged = asyncio.Event()
+        self._closing = False
+
+    def nudge(self) -> None:
+        """Look again: there may be something to do."""
+        self._nudged.set()
+
+    def close(self) -> None:
+        """Begin nothing new."""
+        self._closing = True
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Serve the endpoint; what was claimed and not attempted is released at the end."""
+        try:
+            while not self._closing:
+                has_more = await self._fill()
+                self._start_runners()
+                if not has_more and not self._runners:
+                    break
+                if not has_more or self._room() == 0:
+                    await self._wait()
+        finally:
+            await self._parts.recorder.add([released(each) for run in self._queue for each in run.lane])
+            self._queue.clear()
+            await asyncio.gather(*self._runners)
+            await self._parts.recorder.settled()
+
+    def _room(self) -> int:
+        """Count the lanes to claim: none while a good half of what the window wants ahead is there."""
+        room = 2 * self._window.size - len(self._queue) - len(self._runners)
+        return room if 2 * room > self._window.size else 0
+
+    async def _fill(self) -> bool:
+        """Claim lanes as far as there is room, and tell whether there may be more at once."""
+        room, parts = self._room(), self._parts
+        if room == 0:
+            return True
+        async with parts.queries:
+            receiver = await parts.deliveries.receiver(self._endpoint, datetime.now(UTC))
+            if receiver is None:
+                self._closing = True
+                return False
+            claimed = await self._claim(receiver, room)
+            if claimed == room:
+                return True
+            return await parts.dispatch.step(self._endpoint)
+
+    async def _claim(self, receiver: Receiver, room: int) -> int:
+        deliveries = self._parts.deliveries
+        begun_by = time.monotonic() + deliveries.lease - self._parts.patience - 1
+        lanes = await deliveries.claim(self._endpoint, room, random.getrandbits(63))
+        self._queue.extend(Run(receiver, lane, begun_by) for lane in lanes)
+        return len(lanes)
+
+    async def _wait(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL):
+                await self._nudged.wait()
+        self._nudged.clear()
+
+    def _start_runners(self) -> None:
+        for _ in range(min(len(self._queue), self._window.size - len(self._runners))):
+            runner = asyncio.create_task(self._work())
+            self._runners.add(runner)
+            runner.add_done_callback(self._ended)
+
+    def _ended(self, runner: asyncio.Task[None]) -> None:
+        self._runners.discard(runner)
+        self._nudged.set()
+
+    async def _work(self) -> None:
+        """Serve lanes of the queue, one after another, while the window has room for it."""
+        while self._queue and len(self._runners) <= self._window.size:
+            await self._serve(self._queue.popleft())
+            if self._room():
+                self._nudged.set()
+
+    async def _serve(self, run: Run) -> None:
+        """Attempt the deliveries of a lane in their order, up to the first that fails."""
+        outcomes: list[Outcome] = []
+        for delivery in run.lane:
+            async with self._parts.requests:
+                if self._closing or time.monotonic() > run.begun_by:
+                    break
+                outcomes.append(await self._deliver(run.receiver, delivery))
+            if outcomes[-1].fate is not Fate.DELIVERED:
+                break
+        outcomes += map(released, run.lane[len(outcomes) :])
+        await self._parts.recorder.add(outcomes)
+
+    async def _deliver(self, receiver: Receiver, delivery: Claimed) -> Outcome:
+        if delivery.body is None:  # the event is forgotten: there is nothing left to deliver
+            return Outcome(delivery, Fate.DELIVERED)
+        if delivery.is_late:
+            when = delivery.retry_at
+            return Outcome(delivery, Fate.RETRIED, due_at=when, retry_at=when, out_of_order=True)
+        message = Message(receiver.url, delivery.event_id, delivery.body, receiver.secrets, receiver.mode)
+        attempt = await self._parts.sender.send(message)
+        self._learn(delivery, attempt)
+        return self._outcome(delivery, attempt)
+
+    def _learn(self, delivery: Claimed, attempt: Attempt) -> None:
+        self._window.note(succeeded=attempt.succeeded)
+        self._parts.noted(delivery, attempt)
+        if attempt.is_gone or attempt.retry_after is not None:
+            self.close()
+
+    def _outcome(self, delivery: Claimed, attempt: Attempt) -> Outcome:
+        """Say what becomes of a delivery after an attempt."""
+        now = datetime.now(UTC)
+        attempt_id = self._parts.ids.new(ATTEMPT, milliseconds(now))
+        if attempt.succeeded:
+            return Outcome(delivery, Fate.DELIVERED, attempt, attempt_id, out_of_order=delivery.out_of_order)
+        again = retry(
+            self._parts.schedule,
+            attempts=delivery.attempts + 1,
+            first_attempt_at=delivery.first_attempt_at or attempt.attempted_at,
+            out_of_order=delivery.out_of_order,
+            now=now,
+            chance=random.random(),
+            retry_after=attempt.retry_after,
+        )
+        if again is None:
+            return Outcome(delivery, Fate.FAILED, attempt, attempt_id, out_of_order=True)
+        return Outcome(
+            delivery, Fate.RETRIED, attempt, attempt_id, again.due_at, again.retry_at, out_of_order=again.out_of_order
+        )
+
+
+def released(delivery: Claimed) -> Outcome:
+    """Give a delivery back as it was claimed: it is due at once, or behind the first of its lane."""
+    return Outcome(delivery, Fate.RELEASED)

@@ -1,0 +1,76 @@
+"""The recorder: what became of deliveries, written in batches. While one is being written, the next gathers."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+from owed.engine.store import Conflict, Rejected, Unavailable
+from owed.model.delivery import Outcome
+from owed.store.deliveries import Deliveries, EndpointKey, endpoints_of
+
+logger = logging.getLogger("owed.webhooks")
+
+MOST = 1_000
+"""Outcomes in a batch."""
+
+PAUSE = 0.2
+"""Seconds between two attempts to write a batch."""
+
+
+class Recorder:
+    """Writes outcomes in the order in which they come.
+
+    Args:
+        recorded: Is told of the endpoints that something was recorded of.
+    """
+
+    def __init__(self, deliveries: Deliveries, recorded: Callable[[Iterable[EndpointKey]], None]) -> None:
+        self._deliveries = deliveries
+        self._recorded = recorded
+        self._waiting: deque[Outcome] = deque()
+        self._changed = asyncio.Condition()
+        self._added = self._written = 0
+
+    async def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Take outcomes, to be written soon."""
+        async with self._changed:
+            self._waiting.extend(outcomes)
+            self._added += len(outcomes)
+            self._changed.notify_all()
+
+    async def settled(self) -> None:
+        """Wait until all that was added so far is written, or given up."""
+        target = self._added
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._written >= target)
+
+    async def run(self) -> None:
+        """Write, for ever."""
+        while True:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._waiting)
+                batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))]
+            await self._write(batch)
+            async with self._changed:
+                self._written += len(batch)
+                self._changed.notify_all()
+            self._recorded(endpoints_of(batch))
+
+    async def _write(self, batch: list[Outcome]) -> None:
+        """Write a batch, for as long as its claims can stand. After that others will attempt it again."""
+        deadline = asyncio.get_running_loop().time() + self._deliveries.lease
+        while asyncio.get_running_loop().time() < deadline:
+            try:
+                return await self._record(batch)
+            except (Unavailable, Conflict) as error:
+                logger.warning("%d outcomes of deliveries cannot be recorded yet: %s", len(batch), error)
+            except Rejected:
+                logger.exception("%d outcomes of deliveries cannot be recorded", len(batch))
+                return None
+            await asyncio.sleep(PAUSE)
+        return None
+
+    async def _record(self, batch: list[Outcome]) -> None:
+        for endpoint, reason in await self._deliveries.record(batch):
+            logger.warning("webhook endpoint %s is disabled: %s", endpoint.id, reason)

@@ -1,0 +1,233 @@
+"""One attempt to deliver an event: sent, signed, to an address that was checked, and what came of it."""
+
+import asyncio
+import email.utils
+import errno
+import os
+import re
+import socket
+import ssl
+import time
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from functools import lru_cache
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import aiohttp
+from aiohttp.connector import Connection
+from yarl import URL
+
+from owed import __version__
+from owed.model.access import Mode
+from owed.model.delivery import Attempt
+from owed.webhooks.addresses import Policy
+from owed.webhooks.resolver import AddressRefused, CheckedResolver, LookUp, look_up
+from owed.webhooks.signing import signed_headers
+from owed.webhooks.urls import UnusableUrl, host_of
+
+MOST_READ: Final = 16 * 1024
+MOST_KEPT: Final = 2 * 1024
+IDLE_SECONDS: Final = 1.5
+"""How long a connection is kept for the next event: less than receivers keep it, which close after 2 s or more."""
+
+MODES: Final[tuple[Mode, ...]] = ("test", "live")
+NO_LIMITS: Final = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
+
+
+class Message(NamedTuple):
+    """An event on its way to one endpoint."""
+
+    url: str
+    event_id: str
+    body: bytes
+    secrets: tuple[str, ...]
+    mode: Mode
+
+
+class _Trip:
+    """How far one attempt has come."""
+
+    __slots__ = ("address", "answer", "retry_after", "status")
+
+    def __init__(self) -> None:
+        self.address: str | None = None
+        self.status: int | None = None
+        self.answer: bytes | None = None
+        self.retry_after: float | None = None
+
+
+_trip: ContextVar[_Trip] = ContextVar("trip")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Connects to what the policy allows, by name or by number, and notes where each request goes."""
+
+    def __init__(self, policy: Policy, mode: Mode, look_up: LookUp, context: ssl.SSLContext) -> None:
+        self._policy = policy
+        self._mode = mode
+        super().__init__(
+            resolver=CheckedResolver(policy, mode, look_up),
+            ssl=context,
+            limit=0,
+            keepalive_timeout=IDLE_SECONDS,
+            socket_factory=self._socket,
+        )
+
+    def _socket(self, info: tuple[Any, ...]) -> socket.socket:
+        """Make the socket to an address: the last gate, which those that stand in a URL pass through too."""
+        family, kind, protocol, _, (host, *_) = info
+        if reason := self._policy.refusal(ip_address(host), self._mode):
+            raise AddressRefused(reason)
+        _trip.get().address = host
+        return socket.socket(family, kind, protocol)
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  (of aiohttp)
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        if connection.transport is not None:
+            _trip.get().address = connection.transport.get_extra_info("peername")[0]
+        return connection
+
+
+class Sender:
+    """Sends messages, each once, over connections that it keeps for a moment."""
+
+    def __init__(self, policy: Policy, timeout: float, ca_bundle: Path | None, look_up: LookUp = look_up) -> None:
+        """Make a sender; within the event loop that it sends from.
+
+        Args:
+            policy: Where it may send to.
+            timeout: Seconds that an attempt may take, from the look-up of the name to the last byte.
+            ca_bundle: Certificates to trust in place of the system's.
+            look_up: Gives the addresses of a name.
+        """
+        self._timeout = timeout
+        context = ssl.create_default_context(cafile=ca_bundle)
+        self._sessions = {mode: _session(_Connector(policy, mode, look_up, context)) for mode in MODES}
+
+    async def send(self, message: Message) -> Attempt:
+        """Send a message once. Whatever goes wrong is told by the attempt."""
+        attempted_at, start = datetime.now(UTC), time.perf_counter()
+        trip = _Trip()
+        _trip.set(trip)
+        error = await self._error_of(message, attempted_at, trip)
+        duration_ms = round((time.perf_counter() - start) * 1000)
+        return Attempt(attempted_at, duration_ms, trip.address, trip.status, trip.answer, error, trip.retry_after)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for session in self._sessions.values():
+            await session.close()
+
+    async def _error_of(self, message: Message, at: datetime, trip: _Trip) -> str | None:
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._exchange(message, at, trip)
+        except TimeoutError:
+            return f"timed out after {self._timeout:g} s"
+        except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
+            return _reason(error)
+        if trip.status is not None and 300 <= trip.status < 400:
+            return "redirects are not followed"
+        return None
+
+    async def _exchange(self, message: Message, at: datetime, trip: _Trip) -> None:
+        url = _url(message.url, message.mode)
+        headers = signed_headers(message.event_id, at, message.body, message.secrets)
+        session = self._sessions[message.mode]
+        async with session.post(url, data=message.body, headers=headers, allow_redirects=False) as response:
+            trip.status = response.status
+            if response.status in (429, 503):
+                trip.retry_after = _retry_after(response.headers.get("Retry-After", ""), at)
+            await _read(response, trip)
+
+
+def _session(connector: _Connector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        headers={"Accept":"*/*","Accept-Encoding":"identity","Content-Type": "application/json", "User-Agent": f"Owed-Webhooks/{__version__}"},
+        #skip_auto_headers=("Accept", "Accept-Encoding"),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=NO_LIMITS,
+        auto_decompress=False,
+        trust_env=False,
+        read_bufsize=MOST_READ,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _url(text: str, mode: Mode) -> URL:
+    """Read a URL that was fine at registration, by today's rules."""
+    host_of(text, mode)
+    return URL(text, encoded=True)
+
+
+async def _read(response: aiohttp.ClientResponse, trip: _Trip) -> None:
+    """Keep the beginning of an answer, and hang up on one that goes on and on."""
+    size, trip.answer = 0, b""
+    while chunk := await response.content.readany():
+        trip.answer += chunk[: MOST_KEPT - len(trip.answer)]
+        size += len(chunk)
+        if size > MOST_READ:
+            response.close()
+            break
+
+
+def _retry_after(text: str, now: datetime) -> float | None:
+    """Read how long to wait: in seconds, or until a date (RFC 9110, section 10.2.3)."""
+    if re.fullmatch(r"[0-9]+", text, re.ASCII):
+        return float(text)
+    try:
+        until = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
+    return max(seconds, 0.0)
+
+
+def _reason(error: Exception) -> str:
+    """Say in a few words why a message did not get through."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return f"TLS certificate not trusted: {_certificate_fault(error.certificate_error)}"
+        case aiohttp.ClientConnectorSSLError():
+            return f"TLS handshake failed: {_words(error.os_error)}"
+        case aiohttp.ClientConnectorDNSError(os_error=AddressRefused() as refused):
+            return f"address refused: {refused}"
+        case aiohttp.ClientConnectorDNSError():
+            return "name does not resolve"
+        case aiohttp.ClientConnectorError(os_error=AddressRefused() as refused):
+            return f"address refused: {refused}"
+        case aiohttp.ClientConnectorError():
+            return _words(error.os_error)
+        case aiohttp.ServerDisconnectedError():
+            return "connection closed without an answer"
+        case aiohttp.ClientPayloadError():
+            return "connection closed in the middle of the answer"
+        case aiohttp.ClientResponseError():
+            return "answer is not HTTP"
+        case UnusableUrl():
+            return f"URL refused: {error}"
+        case OSError():
+            return _words(error)
+        case _:
+            return f"not sent: {error}"
+
+
+def _certificate_fault(error: Exception) -> str:
+    return error.verify_message.rstrip(".") if isinstance(error, ssl.SSLCertVerificationError) else str(error)
+
+
+def _words(error: OSError) -> str:
+    """Say what the system says, in its plainest form."""
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or str(error)).replace("_", " ").lower()
+    if isinstance(error, ConnectionResetError | BrokenPipeError) or error.errno in (errno.ECONNRESET, errno.EPIPE):
+        return "connection reset"
+    return os.strerror(error.errno).lower() if error.errno else str(error)
