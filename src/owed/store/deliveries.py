@@ -14,13 +14,13 @@ import asyncpg
 import msgspec
 
 from owed.core.retries import rest
-from owed.database.pool import Connection, Pool
+from owed.database.pool import Pool
 from owed.model.delivery import Claimed, Outcome, Receiver
 from owed.store.failures import translated
 from owed.store.postgres import transaction
 from owed.store.tables import arrays
 
-LONGEST_RUN = 32
+LONGEST_RUN = 100
 """Deliveries of one lane in one claim."""
 
 LOCK_WAIT = 5.0
@@ -38,9 +38,8 @@ READY = f"""
        AND CASE WHEN $1::text IS NULL THEN NOT is_listener ELSE id = $1 END
        AND id <> ALL($2::text[])
        AND (resumed_to < resumed_at
-            OR EXISTS (SELECT FROM delivery
-                        WHERE delivery.tenant_id = endpoint.tenant_id AND delivery.endpoint_id = endpoint.id
-                          AND due_at <= now())
+            OR (SELECT min(due_at) FROM delivery
+                 WHERE delivery.tenant_id = endpoint.tenant_id AND delivery.endpoint_id = endpoint.id) <= now()
             OR EXISTS (SELECT FROM event
                         WHERE event.tenant_id = endpoint.tenant_id AND event.position < (SELECT feed_end())
                           AND (event.position, event.sequence, event.id)
@@ -60,38 +59,37 @@ RECEIVER = f"""
 CLAIM = """
     -- The lanes that are due, each with the deliveries that wait behind its first one.
       WITH head AS MATERIALIZED (
-    SELECT event_id, lane, position, sequence
+    SELECT ctid AS row, lane, position, sequence
       FROM delivery
      WHERE tenant_id = $1 AND endpoint_id = $2 AND due_at <= now()
      ORDER BY due_at
      LIMIT $3
        FOR UPDATE SKIP LOCKED
-         ), run AS (
-    SELECT event_id FROM head
-     UNION ALL
-    SELECT waiting.event_id
-      FROM head
-     CROSS JOIN LATERAL (
-           SELECT event_id
-             FROM delivery
-            WHERE tenant_id = $1 AND endpoint_id = $2 AND delivery.lane = head.lane
-              AND (delivery.position, delivery.sequence, delivery.event_id)
-                  > (head.position, head.sequence, head.event_id)
-              AND failed_at IS NULL
-            ORDER BY delivery.position, delivery.sequence, delivery.event_id
-            LIMIT $4) AS waiting
          ), claimed AS (
     UPDATE delivery
        SET claim = $5, due_at = CASE WHEN due_at IS NOT NULL THEN now() + make_interval(secs => $6) END
-      FROM run
-     WHERE tenant_id = $1 AND endpoint_id = $2 AND delivery.event_id = run.event_id
+     WHERE ctid = ANY(ARRAY(
+           SELECT row FROM head
+            UNION ALL
+           SELECT waiting.row
+             FROM head
+            CROSS JOIN LATERAL (
+                  SELECT ctid AS row
+                    FROM delivery
+                   WHERE tenant_id = $1 AND endpoint_id = $2 AND delivery.lane = head.lane
+                     AND (delivery.position, delivery.sequence) > (head.position, head.sequence)
+                     AND failed_at IS NULL
+                   ORDER BY delivery.position, delivery.sequence
+                   LIMIT $4) AS waiting))
  RETURNING delivery.*
          )
     SELECT claimed.tenant_id, claimed.endpoint_id, claimed.event_id, claimed.claim, claimed.lane, claimed.position,
            claimed.sequence, claimed.attempts, claimed.first_attempt_at, claimed.retry_at,
            coalesce(claimed.retry_at > now(), false) AS is_late, event.body, event.recorded_at
       FROM claimed
-      LEFT JOIN event ON event.tenant_id = claimed.tenant_id AND event.id = claimed.event_id
+      LEFT JOIN LATERAL (
+           SELECT body, recorded_at FROM event WHERE tenant_id = claimed.tenant_id AND id = claimed.event_id) AS event
+        ON true
 """
 
 HOLD = """
@@ -107,35 +105,36 @@ RECORD = """
     -- What became of claimed deliveries, those alone whose claims still stand.
       WITH outcome AS MATERIALIZED (
     SELECT *
-      FROM unnest($1::int[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::timestamptz[], $7::timestamptz[],
-                  $8::bool[], $9::text[], $10::timestamptz[], $11::int[], $12::text[], $13::smallint[], $14::bytea[],
-                  $15::text[], $16::bool[], $17::float8[])
-        AS given (tenant_id, endpoint_id, event_id, claim, fate, due_at, retry_at, out_of_order, attempt_id,
-                  attempted_at, duration_ms, address, status, answer, error, succeeded, rest)
+      FROM unnest($1::int[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[], $8::text[],
+                  $9::timestamptz[], $10::timestamptz[], $11::bool[], $12::text[], $13::timestamptz[], $14::int[],
+                  $15::text[], $16::smallint[], $17::bytea[], $18::text[], $19::bool[], $20::float8[])
+        AS given (tenant_id, endpoint_id, lane, position, sequence, event_id, claim, fate, due_at, retry_at,
+                  out_of_order, attempt_id, attempted_at, duration_ms, address, status, answer, error, succeeded, rest)
          ), mine AS MATERIALIZED (
-    SELECT outcome.*, delivery.lane, delivery.attempts + 1 AS number,
-           coalesce(delivery.first_attempt_at, outcome.attempted_at) AS first_attempt_at
+    SELECT outcome.*, stands.row, stands.attempts + 1 AS number,
+           coalesce(stands.first_attempt_at, outcome.attempted_at) AS first_attempt_at
       FROM outcome
-      JOIN delivery USING (tenant_id, endpoint_id, event_id)
-     WHERE delivery.claim = outcome.claim
-       FOR UPDATE OF delivery
+     CROSS JOIN LATERAL (
+           SELECT ctid AS row, attempts, first_attempt_at
+             FROM delivery
+            WHERE delivery.tenant_id = outcome.tenant_id AND delivery.endpoint_id = outcome.endpoint_id
+              AND delivery.lane = outcome.lane AND delivery.position = outcome.position
+              AND delivery.sequence = outcome.sequence AND delivery.claim = outcome.claim
+              FOR UPDATE) AS stands
          ), delivered AS (
     DELETE FROM delivery
-     USING mine
-     WHERE delivery.tenant_id = mine.tenant_id AND delivery.endpoint_id = mine.endpoint_id
-       AND delivery.event_id = mine.event_id AND mine.fate = 'delivered'
+     WHERE ctid = ANY(ARRAY(SELECT row FROM mine WHERE fate = 'delivered'))
          ), kept AS (
     UPDATE delivery
        SET claim = NULL,
-           due_at = mine.due_at,
+           due_at = CASE WHEN mine.out_of_order THEN mine.due_at END,
            retry_at = CASE mine.fate WHEN 'released' THEN delivery.retry_at ELSE mine.retry_at END,
            lane = CASE WHEN mine.out_of_order THEN mine.event_id ELSE delivery.lane END,
            attempts = CASE WHEN mine.attempt_id IS NULL THEN delivery.attempts ELSE mine.number END,
            first_attempt_at = mine.first_attempt_at,
            failed_at = CASE mine.fate WHEN 'failed' THEN now() END
       FROM mine
-     WHERE delivery.tenant_id = mine.tenant_id AND delivery.endpoint_id = mine.endpoint_id
-       AND delivery.event_id = mine.event_id AND mine.fate <> 'delivered'
+     WHERE delivery.ctid = mine.row AND mine.fate <> 'delivered'
          ), noted AS (
     INSERT INTO delivery_attempt (tenant_id, id, event_id, endpoint_id, number, attempted_at, duration_ms, address,
                                   status, answer, error, succeeded, out_of_order, next_attempt_at)
@@ -172,30 +171,30 @@ RECORD = """
       FROM endpoint
      WHERE webhook_endpoint.tenant_id = endpoint.tenant_id AND webhook_endpoint.id = endpoint.endpoint_id
          )
-    SELECT DISTINCT mine.tenant_id, mine.endpoint_id, mine.lane,
-           CASE WHEN stands.enabled THEN endpoint.reason END AS disabled_for
+    SELECT mine.tenant_id, mine.endpoint_id, mine.lane,
+           max(due_at) FILTER (WHERE NOT out_of_order) AS due_at,
+           max(CASE WHEN stands.enabled THEN endpoint.reason END) AS disabled_for
       FROM mine
       LEFT JOIN endpoint USING (tenant_id, endpoint_id)
       LEFT JOIN webhook_endpoint AS stands ON stands.tenant_id = mine.tenant_id AND stands.id = mine.endpoint_id
+     GROUP BY mine.tenant_id, mine.endpoint_id, mine.lane
 """
 
 PROMOTE = """
-    -- The first that waits in each lane of which none is due.
+    -- The first of each of these lanes is due, at once or when it is to be retried.
     UPDATE delivery
-       SET due_at = now()
-      FROM unnest($1::int[], $2::text[], $3::text[]) AS touched (tenant_id, endpoint_id, lane)
-     CROSS JOIN LATERAL (
-           SELECT event_id, due_at
-             FROM delivery
-            WHERE tenant_id = touched.tenant_id AND endpoint_id = touched.endpoint_id AND lane = touched.lane
-              AND failed_at IS NULL
-            ORDER BY position, sequence, event_id
-            LIMIT 1) AS first
-     WHERE delivery.tenant_id = touched.tenant_id AND delivery.endpoint_id = touched.endpoint_id
-       AND delivery.event_id = first.event_id
-       AND NOT EXISTS (SELECT FROM delivery AS due
-                        WHERE due.tenant_id = touched.tenant_id AND due.endpoint_id = touched.endpoint_id
-                          AND due.lane = touched.lane AND due.due_at IS NOT NULL)
+       SET due_at = coalesce(first.due_at, now())
+      FROM (SELECT waiting.row, touched.due_at
+              FROM unnest($1::int[], $2::text[], $3::text[], $4::timestamptz[])
+                AS touched (tenant_id, endpoint_id, lane, due_at)
+             CROSS JOIN LATERAL (
+                   SELECT ctid AS row
+                     FROM delivery
+                    WHERE tenant_id = touched.tenant_id AND endpoint_id = touched.endpoint_id AND lane = touched.lane
+                      AND due_at IS NULL AND failed_at IS NULL
+                    ORDER BY position, sequence
+                    LIMIT 1) AS waiting) AS first
+     WHERE delivery.ctid = first.row
 """
 
 
@@ -257,23 +256,23 @@ class Deliveries:
         with translated():
             async with self.pool.connection() as connection:
                 rows = await connection.fetch(CLAIM, *endpoint, lanes, LONGEST_RUN - 1, token, self.lease)
-        claimed = sorted((Claimed(**row) for row in rows), key=attrgetter("lane", "position", "sequence", "event_id"))
+        claimed = sorted((Claimed(**row) for row in rows), key=attrgetter("lane", "position", "sequence"))
         return [list(lane) for _, lane in groupby(claimed, attrgetter("lane"))]
 
     async def record(self, outcomes: Sequence[Outcome]) -> list[Disabled]:
-        """Record what became of claimed deliveries, and give the endpoints that this disabled."""
+        """Record what became of claimed deliveries, and give the endpoints that this disabled.
+
+        Args:
+            outcomes: Of all deliveries of each lane that were claimed together.
+        """
         with translated():
-            async with self.pool.connection() as connection, transaction(connection, LOCK_WAIT):
+            async with self.pool.connection() as connection, transaction(connection, LOCK_WAIT, durable=False):
                 await connection.fetch(HOLD, *arrays(sorted(endpoints_of(outcomes)), 2))
-                touched = await connection.fetch(RECORD, *arrays([outcome_row(outcome) for outcome in outcomes], 17))
-                await promote(connection, [(row["tenant_id"], row["endpoint_id"], row["lane"]) for row in touched])
+                touched = await connection.fetch(RECORD, *arrays([outcome_row(outcome) for outcome in outcomes], 20))
+                lanes = [(row["tenant_id"], row["endpoint_id"], row["lane"], row["due_at"]) for row in touched]
+                await connection.fetch(PROMOTE, *arrays(lanes, 4))
                 await connection.execute("COMMIT")
         return disabled(touched)
-
-
-async def promote(connection: Connection, lanes: list[tuple[int, str, str]]) -> None:
-    """Let the first delivery of each lane be due that has none which is."""
-    await connection.fetch(PROMOTE, *arrays(lanes, 3))
 
 
 def endpoints_of(outcomes: Iterable[Outcome]) -> set[EndpointKey]:
@@ -298,8 +297,9 @@ def outcome_row(outcome: Outcome) -> tuple[Any, ...]:
             attempt.succeeded, attempt.retry_after and rest(attempt.retry_after),
         )  # fmt: skip
     return (
-        delivery.tenant_id, delivery.endpoint_id, delivery.event_id, delivery.claim, outcome.fate, outcome.due_at,
-        outcome.retry_at, outcome.out_of_order, outcome.attempt_id, *told,
+        delivery.tenant_id, delivery.endpoint_id, delivery.lane, delivery.position, delivery.sequence,
+        delivery.event_id, delivery.claim, outcome.fate, outcome.due_at, outcome.retry_at, outcome.out_of_order,
+        outcome.attempt_id, *told,
     )  # fmt: skip
 
 

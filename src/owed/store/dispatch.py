@@ -45,10 +45,13 @@ ADD = """
       FROM chunk
      WHERE {wanted}
        AND NOT EXISTS (SELECT FROM delivery
-                        WHERE delivery.tenant_id = $1 AND delivery.endpoint_id = $2 AND delivery.event_id = chunk.id)
+                        WHERE delivery.tenant_id = $1 AND delivery.endpoint_id = $2 AND delivery.lane = chunk.object_id
+                          AND delivery.position = chunk.position AND delivery.sequence = chunk.sequence)
+       AND NOT EXISTS (SELECT FROM delivery
+                        WHERE delivery.tenant_id = $1 AND delivery.endpoint_id = $2 AND delivery.lane = chunk.id)
          ), added AS (
-    INSERT INTO delivery (tenant_id, endpoint_id, event_id, lane, position, sequence, due_at)
-    SELECT $1, $2, id, object_id, position, sequence,
+    INSERT INTO delivery (tenant_id, endpoint_id, lane, position, sequence, event_id, due_at)
+    SELECT $1, $2, object_id, position, sequence, id,
            CASE WHEN place = 1
                  AND NOT EXISTS (SELECT FROM delivery
                                   WHERE delivery.tenant_id = $1 AND delivery.endpoint_id = $2
@@ -77,20 +80,23 @@ TAKE_FEED = (
 FORGET = """
     -- A step of what an endpoint was told to skip.
     DELETE FROM delivery
-     WHERE (tenant_id, endpoint_id, event_id) IN (
-           SELECT tenant_id, endpoint_id, event_id FROM delivery WHERE tenant_id = $1 AND endpoint_id = $2 LIMIT $3)
+     WHERE ctid = ANY(ARRAY(SELECT ctid FROM delivery WHERE tenant_id = $1 AND endpoint_id = $2 LIMIT $3 FOR UPDATE))
  RETURNING 1
 """
 
-REVIVE = """
-    -- A step of what an endpoint was told to resume: it is attempted at once, as if for the first time.
+AFRESH = "due_at = now(), attempts = 0, first_attempt_at = NULL, retry_at = NULL, failed_at = NULL"
+"""What makes a delivery one that is attempted at once, as if for the first time."""
+
+REVIVE = f"""
+    -- A step of what an endpoint was told to resume.
     UPDATE delivery
-       SET due_at = now(), attempts = 0, first_attempt_at = NULL, retry_at = NULL, failed_at = NULL
-     WHERE (tenant_id, endpoint_id, event_id) IN (
-           SELECT tenant_id, endpoint_id, event_id
+       SET {AFRESH}
+     WHERE ctid = ANY(ARRAY(
+           SELECT ctid
              FROM delivery
             WHERE tenant_id = $1 AND endpoint_id = $2 AND claim IS NULL AND (due_at > now() OR failed_at IS NOT NULL)
-            LIMIT $3)
+            LIMIT $3
+              FOR UPDATE))
  RETURNING 1
 """
 
@@ -108,16 +114,26 @@ NEXT_REPLAY = """
      LIMIT 1
 """
 
+HURRY = f"""
+    -- An event that is to be sent anyway: at once and whatever goes before it, unless a worker is sending it now.
+    UPDATE delivery
+       SET {AFRESH}, lane = CASE WHEN delivery.due_at IS NULL THEN delivery.event_id ELSE delivery.lane END
+      FROM event
+     WHERE event.tenant_id = $1 AND event.id = $3
+       AND delivery.tenant_id = $1 AND delivery.endpoint_id = $2 AND delivery.lane IN (event.object_id, event.id)
+       AND delivery.position = event.position AND delivery.sequence = event.sequence AND delivery.claim IS NULL
+"""
+
 REDELIVER = """
-    -- One event, at once and whatever goes before it, unless a worker is sending it now.
-    INSERT INTO delivery (tenant_id, endpoint_id, event_id, lane, position, sequence, due_at)
-    SELECT tenant_id, $2, id, id, position, sequence, now()
+    -- An event that is not to be sent otherwise, in a lane of its own.
+    INSERT INTO delivery (tenant_id, endpoint_id, lane, position, sequence, event_id, due_at)
+    SELECT tenant_id, $2, id, position, sequence, id, now()
       FROM event
      WHERE tenant_id = $1 AND id = $3
-        ON CONFLICT (tenant_id, endpoint_id, event_id) DO UPDATE
-       SET due_at = now(), attempts = 0, first_attempt_at = NULL, retry_at = NULL, failed_at = NULL,
-           lane = CASE WHEN delivery.due_at IS NULL THEN delivery.event_id ELSE delivery.lane END
-     WHERE delivery.claim IS NULL
+       AND NOT EXISTS (SELECT FROM delivery
+                        WHERE delivery.tenant_id = $1 AND delivery.endpoint_id = $2
+                          AND delivery.lane IN (event.object_id, event.id)
+                          AND delivery.position = event.position AND delivery.sequence = event.sequence)
 """
 
 PERIOD = """
@@ -144,9 +160,10 @@ TAKE_PERIOD = (
     + f"""
          , revived AS (
     UPDATE delivery
-       SET due_at = now(), attempts = 0, first_attempt_at = NULL, retry_at = NULL, failed_at = NULL
+       SET {AFRESH}
       FROM chunk
-     WHERE delivery.tenant_id = $1 AND delivery.endpoint_id = $2 AND delivery.event_id = chunk.id
+     WHERE delivery.tenant_id = $1 AND delivery.endpoint_id = $2 AND delivery.lane = chunk.id
+       AND delivery.position = chunk.position AND delivery.sequence = chunk.sequence
        AND delivery.failed_at IS NOT NULL
        AND {ASKED_FOR}
          )
@@ -169,7 +186,7 @@ class Dispatch:
     async def step(self, endpoint: EndpointKey) -> bool:
         """Take one step for an endpoint, and tell whether there was one to take."""
         with translated():
-            async with self._pool.connection() as connection, transaction(connection, LOCK_WAIT):
+            async with self._pool.connection() as connection, transaction(connection, LOCK_WAIT, durable=False):
                 rows = await connection.fetch(HOLD, *endpoint)
                 taken = bool(rows) and await take(connection, rows[0])
                 await connection.execute("COMMIT")
@@ -201,6 +218,7 @@ async def replay(connection: Connection, endpoint: asyncpg.Record, asked: asyncp
     """Take a step of a replay."""
     key = (endpoint["tenant_id"], endpoint["id"])
     if asked["event_id"] is not None:
+        await connection.fetch(HURRY, *key, asked["event_id"])
         await connection.fetch(REDELIVER, *key, asked["event_id"])
         await connection.fetch(FINISH_REPLAY, endpoint["tenant_id"], asked["id"])
         return

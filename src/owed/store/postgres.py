@@ -109,10 +109,17 @@ class PostgresStore:
 
 
 @asynccontextmanager
-async def transaction(connection: Connection, lock_wait: float) -> AsyncIterator[None]:
-    """Begin a transaction that waits so long for a lock; whoever leaves without a commit rolls it back."""
+async def transaction(connection: Connection, lock_wait: float, *, durable: bool = True) -> AsyncIterator[None]:
+    """Begin a transaction that waits so long for a lock; whoever leaves without a commit rolls it back.
+
+    Args:
+        durable: Whether its commit waits for the disk. One that does not may be lost where PostgreSQL crashes, with all
+            that committed after it.
+    """
     # What is held is held in the order of its keys: to be sorted, and not found by a walk along the whole index.
     settings = f"SET LOCAL lock_timeout = {round(lock_wait * 1000)}; SET LOCAL enable_sort = on"
+    if not durable:
+        settings += "; SET LOCAL synchronous_commit = off"
     await connection.execute(f"BEGIN; {settings}")
     try:
         yield

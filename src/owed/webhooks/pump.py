@@ -21,6 +21,9 @@ from owed.webhooks.window import Window
 POLL = 0.1
 """Seconds between two looks for something to do."""
 
+LONGEST_RUN = 2.0
+"""Seconds after which a lane is recorded as far as it has come, and claimed anew."""
+
 
 class Sends(Protocol):
     """What sends a message."""
@@ -152,9 +155,10 @@ class Pump:
     async def _serve(self, run: Run) -> None:
         """Attempt the deliveries of a lane in their order, up to the first that fails."""
         outcomes: list[Outcome] = []
+        begun_by = min(run.begun_by, time.monotonic() + LONGEST_RUN)
         for delivery in run.lane:
             async with self._parts.requests:
-                if self._closing or time.monotonic() > run.begun_by:
+                if self._closing or time.monotonic() > begun_by:
                     break
                 outcomes.append(await self._deliver(run.receiver, delivery))
             if outcomes[-1].fate is not Fate.DELIVERED:
@@ -174,7 +178,7 @@ class Pump:
         return self._outcome(delivery, attempt)
 
     def _learn(self, delivery: Claimed, attempt: Attempt) -> None:
-        self._window.note(succeeded=attempt.succeeded)
+        self._window.note(succeeded=attempt.succeeded, seconds=attempt.duration_ms / 1000)
         self._parts.noted(delivery, attempt)
         if attempt.is_gone or attempt.retry_after is not None:
             self.close()

@@ -12,7 +12,7 @@ from owed.store.deliveries import Deliveries, EndpointKey, endpoints_of
 logger = logging.getLogger("owed.webhooks")
 
 MOST = 1_000
-"""Outcomes in a batch."""
+"""Outcomes from which on a batch is full."""
 
 PAUSE = 0.2
 """Seconds between two attempts to write a batch."""
@@ -28,14 +28,14 @@ class Recorder:
     def __init__(self, deliveries: Deliveries, recorded: Callable[[Iterable[EndpointKey]], None]) -> None:
         self._deliveries = deliveries
         self._recorded = recorded
-        self._waiting: deque[Outcome] = deque()
+        self._waiting: deque[Sequence[Outcome]] = deque()
         self._changed = asyncio.Condition()
         self._added = self._written = 0
 
     async def add(self, outcomes: Sequence[Outcome]) -> None:
-        """Take outcomes, to be written soon."""
+        """Take outcomes, to be written soon, and together."""
         async with self._changed:
-            self._waiting.extend(outcomes)
+            self._waiting.append(outcomes)
             self._added += len(outcomes)
             self._changed.notify_all()
 
@@ -49,13 +49,19 @@ class Recorder:
         """Write, for ever."""
         while True:
             async with self._changed:
-                await self._changed.wait_for(lambda: self._waiting)
-                batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))]
+                await self._changed.wait_for(lambda: bool(self._waiting))
+                batch = self._next_batch()
             await self._write(batch)
             async with self._changed:
                 self._written += len(batch)
                 self._changed.notify_all()
             self._recorded(endpoints_of(batch))
+
+    def _next_batch(self) -> list[Outcome]:
+        batch: list[Outcome] = []
+        while self._waiting and len(batch) < MOST:
+            batch += self._waiting.popleft()
+        return batch
 
     async def _write(self, batch: list[Outcome]) -> None:
         """Write a batch, for as long as its claims can stand. After that others will attempt it again."""

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
+from typing import Final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -13,6 +14,9 @@ from owed.webhooks.addresses import Address, Policy
 
 LookUp = Callable[[str], Awaitable[list[Address]]]
 """Gives the addresses of a name; raises an OSError where it has none."""
+
+MOST: Final = 8
+"""Addresses of one name that are tried."""
 
 _threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="resolver")
 """Of their own: the system's resolver blocks, and one slow name server must hold up nothing but its own names."""
@@ -61,7 +65,7 @@ class CheckedResolver(AbstractResolver):
         reachable = [address for address, refusal in refusals.items() if refusal is None]
         if not reachable:
             raise AddressRefused(next(iter(refusals.values()), "it has no address"))
-        return reachable
+        return reachable[:MOST]
 
     async def close(self) -> None:
         """Do nothing: it holds nothing."""

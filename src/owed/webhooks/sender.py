@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -33,6 +34,14 @@ IDLE_SECONDS: Final = 1.5
 """How long a connection is kept for the next event: less than receivers keep it, which close after 2 s or more."""
 
 MODES: Final[tuple[Mode, ...]] = ("test", "live")
+HEADERS: Final = {
+    "Content-Type": "application/json",
+    "User-Agent": f"Owed-Webhooks/{__version__}",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",  # nothing is unpacked
+}
+REDIRECTS: Final = (301, 302, 303, 307, 308)
+RESETS: Final = (errno.ECONNRESET, errno.EPIPE)
 NO_LIMITS: Final = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
 
@@ -109,6 +118,7 @@ class Sender:
         """
         self._timeout = timeout
         context = ssl.create_default_context(cafile=ca_bundle)
+        context.set_alpn_protocols(["http/1.1"])
         self._sessions = {mode: _session(_Connector(policy, mode, look_up, context)) for mode in MODES}
 
     async def send(self, message: Message) -> Attempt:
@@ -133,9 +143,7 @@ class Sender:
             return f"timed out after {self._timeout:g} s"
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
             return _reason(error)
-        if trip.status is not None and 300 <= trip.status < 400:
-            return "redirects are not followed"
-        return None
+        return "redirects are not followed" if trip.status in REDIRECTS else None
 
     async def _exchange(self, message: Message, at: datetime, trip: _Trip) -> None:
         url = _url(message.url, message.mode)
@@ -151,8 +159,7 @@ class Sender:
 def _session(connector: _Connector) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
-        headers={"Accept":"*/*","Accept-Encoding":"identity","Content-Type": "application/json", "User-Agent": f"Owed-Webhooks/{__version__}"},
-        #skip_auto_headers=("Accept", "Accept-Encoding"),
+        headers=HEADERS,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=NO_LIMITS,
         auto_decompress=False,
@@ -193,41 +200,34 @@ def _retry_after(text: str, now: datetime) -> float | None:
 
 def _reason(error: Exception) -> str:
     """Say in a few words why a message did not get through."""
-    match error:
-        case aiohttp.ClientConnectorCertificateError():
-            return f"TLS certificate not trusted: {_certificate_fault(error.certificate_error)}"
-        case aiohttp.ClientConnectorSSLError():
-            return f"TLS handshake failed: {_words(error.os_error)}"
-        case aiohttp.ClientConnectorDNSError(os_error=AddressRefused() as refused):
-            return f"address refused: {refused}"
-        case aiohttp.ClientConnectorDNSError():
-            return "name does not resolve"
-        case aiohttp.ClientConnectorError(os_error=AddressRefused() as refused):
-            return f"address refused: {refused}"
-        case aiohttp.ClientConnectorError():
-            return _words(error.os_error)
-        case aiohttp.ServerDisconnectedError():
-            return "connection closed without an answer"
-        case aiohttp.ClientPayloadError():
-            return "connection closed in the middle of the answer"
-        case aiohttp.ClientResponseError():
-            return "answer is not HTTP"
-        case UnusableUrl():
-            return f"URL refused: {error}"
-        case OSError():
-            return _words(error)
-        case _:
-            return f"not sent: {error}"
+    cause = error.__cause__ if isinstance(error, aiohttp.ClientConnectorError) else error
+    return next(say(cause) for kind, say in _REASONS if isinstance(cause, kind))
 
 
-def _certificate_fault(error: Exception) -> str:
-    return error.verify_message.rstrip(".") if isinstance(error, ssl.SSLCertVerificationError) else str(error)
+def _certificate_fault(error: ssl.SSLCertVerificationError) -> str:
+    return f"TLS certificate not trusted: {error.verify_message.rstrip('.')}"
 
 
-def _words(error: OSError) -> str:
-    """Say what the system says, in its plainest form."""
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or str(error)).replace("_", " ").lower()
-    if isinstance(error, ConnectionResetError | BrokenPipeError) or error.errno in (errno.ECONNRESET, errno.EPIPE):
+def _tls_fault(error: ssl.SSLError) -> str:
+    return f"TLS failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
+
+
+def _system_fault(error: OSError) -> str:
+    if error.errno in RESETS or isinstance(error, ConnectionResetError):
         return "connection reset"
     return os.strerror(error.errno).lower() if error.errno else str(error)
+
+
+_REASONS: Final[tuple[tuple[type[Exception], Callable[[Any], str]], ...]] = (
+    (AddressRefused, "address refused: {}".format),
+    (UnusableUrl, "URL refused: {}".format),
+    (socket.gaierror, lambda _: "name does not resolve"),
+    (ssl.SSLCertVerificationError, _certificate_fault),
+    (ssl.SSLError, _tls_fault),
+    (aiohttp.ServerDisconnectedError, lambda _: "connection closed without an answer"),
+    (aiohttp.ClientPayloadError, lambda _: "connection closed in the middle of the answer"),
+    (aiohttp.ClientResponseError, lambda _: "answer is not HTTP"),
+    (OSError, _system_fault),
+    (Exception, "not sent: {}".format),
+)
+"""What to say of each kind of failure; the first that holds."""

@@ -14,7 +14,7 @@ LOOK_UP_SECONDS: Final = 2.0
 
 _CHARACTERS = re.compile(r"[!-\[\]-~]*", re.ASCII)
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]*)[^#]*(#.*)?", re.ASCII | re.IGNORECASE)
-_AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:]*)(?::(.*))?", re.ASCII)
+_AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::(.*))?", re.ASCII)
 _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII | re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII | re.IGNORECASE)
@@ -34,7 +34,7 @@ async def refusal(url: str, mode: Mode, policy: Policy, look_up: LookUp = look_u
     if isinstance(host, str):
         return await _refusal_of_name(host, mode, policy, look_up)
     reason = policy.refusal(host, mode)
-    return reason and f"The host must be reachable: {reason}."
+    return reason and f"The host may not be reached: {reason}."
 
 
 def host_of(url: str, mode: Mode) -> Address | str:
@@ -125,4 +125,6 @@ def _refusal_of_unknown(name: str) -> str | None:
     """Refuse a name that can only mean something nearby; any other may be known to the world tomorrow."""
     if "." in name and not name.endswith(_LOCAL):
         return None
-    return f"The host {name} does not resolve, and such a name is never public: use one that is, as hooks.example.com."
+    return (
+        f"The host {name} does not resolve, and such a name is never public: it must be one such as hooks.example.com."
+    )

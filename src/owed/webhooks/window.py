@@ -1,9 +1,12 @@
-"""The window: how many requests go to a receiver at the same time. It grows while they succeed, else it shrinks."""
+"""The window: how many requests go to a receiver at the same time. It grows while they succeed."""
 
 LARGEST = 64
 """Requests to one receiver at the same time, from one worker."""
 
 START = 8
+
+SLOW = 1.0
+"""Seconds from which on a request that fails has tied something up."""
 
 
 class Window:
@@ -11,9 +14,10 @@ class Window:
 
     def __init__(self) -> None:
         self.size = START
-        self._room = float(START)
 
-    def note(self, *, succeeded: bool) -> None:
-        """Learn from what became of a request."""
-        self._room = min(self._room + 1, LARGEST) if succeeded else max(self._room / 2, 1)
-        self.size = int(self._room)
+    def note(self, *, succeeded: bool, seconds: float) -> None:
+        """Learn from what became of a request, and how long it took."""
+        if succeeded:
+            self.size = min(self.size + 1, LARGEST)
+        elif seconds > SLOW:
+            self.size = max(self.size // 2, 1)

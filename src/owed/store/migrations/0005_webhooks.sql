@@ -64,23 +64,25 @@ CREATE TABLE webhook_endpoint (
 -- What an endpoint has not got: it leaves when the receiver has taken it. Deliveries of one lane go one after another,
 -- in the order of the feed: only the first of them is ever due. The lane of an event is its object; one that is sent
 -- out of that order has a lane of its own, named after itself.
+--
+-- The table is empty at most times and then full, so that the planner knows nothing of it. Hence each row is found by
+-- one index alone: by the whole primary key, or, for what is due, by the time.
 CREATE TABLE delivery (
     tenant_id         integer NOT NULL,
     endpoint_id       text COLLATE "C" NOT NULL,
-    event_id          text COLLATE "C" NOT NULL,
     lane              text COLLATE "C" NOT NULL,
     position          bigint NOT NULL,
     sequence          bigint NOT NULL,
+    event_id          text COLLATE "C" NOT NULL,
     due_at            timestamptz,  -- null: it waits behind another, or has failed; while claimed: when the claim ends
     claim             bigint,       -- of the worker that has it now
     attempts          smallint NOT NULL DEFAULT 0,
     first_attempt_at  timestamptz,
     retry_at          timestamptz,  -- when it is to be attempted again; due earlier only to be set aside
     failed_at         timestamptz,  -- when its last retry was used up
-    PRIMARY KEY (tenant_id, endpoint_id, event_id)
+    PRIMARY KEY (tenant_id, endpoint_id, lane, position, sequence)
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
 
-CREATE UNIQUE INDEX delivery_lane ON delivery (tenant_id, endpoint_id, lane, position, sequence, event_id);
 CREATE INDEX delivery_due ON delivery (tenant_id, endpoint_id, due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE delivery_attempt (
