@@ -23,6 +23,9 @@ from owed.store.tables import arrays
 LONGEST_RUN = 100
 """Deliveries of one lane in one claim."""
 
+MOST_BEHIND = 500
+"""Deliveries in one claim that are not the first of their lane: all are kept in memory until they are sent."""
+
 LOCK_WAIT = 5.0
 """Seconds to wait for an endpoint that another worker is at: each takes milliseconds."""
 
@@ -80,7 +83,8 @@ CLAIM = """
                      AND (delivery.position, delivery.sequence) > (head.position, head.sequence)
                      AND failed_at IS NULL
                    ORDER BY delivery.position, delivery.sequence
-                   LIMIT $4) AS waiting))
+                   LIMIT $4) AS waiting
+            LIMIT $3 + $7))
  RETURNING delivery.*
          )
     SELECT claimed.tenant_id, claimed.endpoint_id, claimed.event_id, claimed.claim, claimed.lane, claimed.position,
@@ -255,7 +259,7 @@ class Deliveries:
         """Claim up to so many lanes that are due."""
         with translated():
             async with self.pool.connection() as connection:
-                rows = await connection.fetch(CLAIM, *endpoint, lanes, LONGEST_RUN - 1, token, self.lease)
+                rows = await connection.fetch(CLAIM, *endpoint, lanes, LONGEST_RUN - 1, token, self.lease, MOST_BEHIND)
         claimed = sorted((Claimed(**row) for row in rows), key=attrgetter("lane", "position", "sequence"))
         return [list(lane) for _, lane in groupby(claimed, attrgetter("lane"))]
 
