@@ -25,7 +25,7 @@ OWED = [sys.executable, "-m", "owed"]
 
 def environment(home: Path) -> dict[str, str]:
     ours = {name: value for name, value in os.environ.items() if not name.startswith("OWED_")}
-    return {**ours, "OWED_DATA_DIR": str(home), "OWED_PORT": "0"}
+    return {**ours, "OWED_DATA_DIR": str(home), "OWED_PORT": "0", "OWED_DELIVERIES": "false"}
 
 
 def owed(home: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -50,7 +50,11 @@ class Service:
 
     @classmethod
     def start(cls, data_dir: Path, **settings: str) -> Self:
-        """Start `owed serve` on a free port with `settings` (OWED_…) and wait until it is ready."""
+        """Start `owed serve` on a free port with `settings` (OWED_…) and wait until it is ready.
+
+        It delivers no webhooks unless `OWED_DELIVERIES` says so: few tests have a receiver.
+        """
+        settings.setdefault("OWED_DELIVERIES", "false")
         port = _free_port()
         ours = {name: value for name, value in os.environ.items() if not name.startswith("OWED_")}
         environment = ours | {"OWED_DATA_DIR": str(data_dir)} | settings

@@ -65,6 +65,9 @@ class SeededStamp:
     def new_salt(self) -> bytes:
         return self._random.randbytes(16)
 
+    def new_secret(self) -> bytes:
+        return self._random.randbytes(32)
+
 
 def create(external_reference: str = "UCR1", **given: Any) -> Create:
     """Create a customer. Here as below, what is given besides members is as in `creation`, or in `change`."""

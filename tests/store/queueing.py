@@ -1,5 +1,6 @@
 """An endpoint, events that happen, and a worker's steps on them, in a real database."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -41,18 +42,14 @@ ids = IdSource(random.Random(5))
 
 
 class Queue:
-    """One endpoint's deliveries, and how its receiver would take them.
-
-    Attributes:
-        sent: The events that were delivered, in the order of their recording.
-    """
+    """One endpoint's deliveries."""
 
     def __init__(self, pool: Pool, watcher: "asyncpg.Connection[Any]", tenant: int, lease: float = 30.0) -> None:
         self.endpoint = EndpointKey(tenant, f"we_{tenant}")
         self.deliveries = Deliveries(pool, lease)
         self.dispatch = Dispatch(self.deliveries)
         self.watcher = watcher
-        self.sent: list[str] = []
+        self._one_at_a_time = asyncio.Lock()
         self._sequences: dict[str, int] = {}
 
     async def happen(self, *objects: str, kind: str = "bill.updated") -> list[str]:
@@ -63,7 +60,8 @@ class Queue:
             now = datetime.now(UTC)
             made.append(ids.new(EVENT, milliseconds(now)))
             row = (self.endpoint.tenant_id, name, sequence, made[-1], kind, now)
-            await self.watcher.execute(ADD_EVENT, *row)
+            async with self._one_at_a_time:
+                await self.watcher.execute(ADD_EVENT, *row)
         return made
 
     async def take_up(self) -> None:
@@ -91,7 +89,8 @@ class Queue:
 
     async def waiting(self) -> dict[str, asyncpg.Record]:
         """Give the deliveries that there are, by their events."""
-        rows = await self.watcher.fetch("SELECT * FROM delivery WHERE tenant_id = $1", self.endpoint.tenant_id)
+        async with self._one_at_a_time:
+            rows = await self.watcher.fetch("SELECT * FROM delivery WHERE tenant_id = $1", self.endpoint.tenant_id)
         return {row["event_id"]: row for row in rows}
 
     async def broken_lanes(self) -> list[str]:

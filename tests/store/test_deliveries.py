@@ -111,13 +111,16 @@ async def test_the_last_retry_leaves_a_delivery_that_is_never_due(dsn: str, tena
         assert await opened.claim() == []
 
 
-async def test_an_endpoint_that_took_nothing_since_is_disabled_and_keeps_what_waits(dsn: str, tenant: int) -> None:
-    async with queue(dsn, tenant) as opened:
+async def test_an_endpoint_that_took_nothing_since_is_disabled_and_keeps_what_waits(
+    dsn: str, merchants_tenant: int
+) -> None:
+    async with queue(dsn, merchants_tenant) as opened:
         first, second = await opened.happen("bill_a", "bill_a")
         await opened.take_up()
+        assert await opened.deliveries.receiver(opened.endpoint, datetime.now(UTC)) is not None
         ((head, behind),) = await opened.claim()
         assert await opened.record(failed(head), released(behind)) == ["failing"]
-        row = await opened.watcher.fetchrow("SELECT * FROM webhook_endpoint WHERE tenant_id = $1", tenant)
+        row = await opened.watcher.fetchrow("SELECT * FROM webhook_endpoint WHERE tenant_id = $1", merchants_tenant)
         assert row is not None
         assert (row["enabled"], row["disabled_reason"], row["version"]) == (False, "failing", 2)
         assert set(await opened.waiting()) == {first, second}
@@ -134,16 +137,24 @@ async def test_a_receiver_that_is_gone_is_disabled_at_once(dsn: str, tenant: int
         assert await opened.record(failed(other, status=410)) == ["gone"]
 
 
-async def test_an_endpoint_that_resumes_gets_all_of_its_backlog_at_once(dsn: str, tenant: int) -> None:
-    async with queue(dsn, tenant) as opened:
-        made = await opened.happen("bill_a", "bill_a", "bill_b", "bill_c")
+async def test_an_endpoint_that_resumes_gets_all_of_its_backlog_at_once_and_in_order(
+    dsn: str, merchants_tenant: int
+) -> None:
+    async with queue(dsn, merchants_tenant) as opened:
+        a1, a2, b1, b2, c1 = await opened.happen("bill_a", "bill_a", "bill_b", "bill_b", "bill_c")
         await opened.take_up()
         lanes = {lane[0].lane: lane for lane in await opened.claim()}
-        await opened.record(failed(lanes["bill_b"][0]), retried(lanes["bill_a"][0]), released(lanes["bill_a"][1]))
-        await opened.record(released(lanes["bill_c"][0]))
+        await opened.record(retried(lanes["bill_a"][0]), released(lanes["bill_a"][1]))
+        await opened.record(failed(lanes["bill_b"][0]), released(lanes["bill_b"][1]), released(lanes["bill_c"][0]))
+        before = await opened.deliveries.receiver(opened.endpoint, datetime.now(UTC))
+        assert before is None  # it was disabled
         await opened.change("enabled = true, disabled_reason = NULL, resumed_at = now() + interval '1 ms'")
+        begun = await opened.deliveries.receiver(opened.endpoint, datetime.now(UTC))
+        assert begun is not None
+        assert begun.is_resuming
         await opened.take_up()
-        assert sorted(event for lane in events_of(await opened.claim()) for event in lane) == sorted(made)
+        assert await opened.broken_lanes() == []
+        assert events_of(await opened.claim()) == [[a1, a2], [b1, b2], [c1]]
 
 
 async def test_an_endpoint_that_skips_gets_only_what_comes_after(dsn: str, tenant: int) -> None:

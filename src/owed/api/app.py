@@ -1,11 +1,11 @@
 """The application of one worker: its parts put together, started and stopped."""
 
 import asyncio
-import gc
 import logging
 import os
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from ipaddress import ip_address
 from typing import Any
 
 from owed.api.access import Access
@@ -14,16 +14,22 @@ from owed.api.logs import RequestLog
 from owed.api.metrics import Metrics
 from owed.api.pagination import CursorSigner
 from owed.api.rate_limit import RateLimit
+from owed.api.room import Room
 from owed.api.service import Service
 from owed.api.shared_metrics import SharedMetrics, directory_of_service
 from owed.database.pool import Pool
 from owed.engine.clock import BatchStamp, Clock
 from owed.engine.engine import Engine
 from owed.engine.store import Unavailable
+from owed.garbage import collect_rarely
 from owed.logs import configure
 from owed.model.identifiers import IdSource
 from owed.settings import Settings
+from owed.store.attempts import Attempts
+from owed.store.endpoint_reads import EndpointReads
 from owed.store.entries import Entries
+from owed.store.events import Events
+from owed.store.feed import Feed
 from owed.store.lists import Lists
 from owed.store.lookups import Lookups
 from owed.store.maintenance import maintain
@@ -32,13 +38,14 @@ from owed.store.postgres import PostgresStore
 from owed.store.secrets import read_secret
 from owed.store.slow_lane import SlowLane
 from owed.store.trial_balance import TrialBalances
+from owed.webhooks.addresses import Policy
+from owed.webhooks.sender import Sender
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
-COLLECT_AFTER = (20_000, 20, 50)
-"""Allocations before a collection, by generation. Few of ours are cyclic; the usual 700 cost a tenth of our time."""
-
+MOST_TESTS, MOST_TESTS_OF_ONE = 10, 3
+"""Tests of endpoints at the same time, in all and of one merchant: a receiver may take its time."""
 
 RETRY_START = 0.25
 """Seconds between two attempts to reach the database at the start."""
@@ -89,9 +96,7 @@ class App:
         self._service.access.start()
         self._service.shared_metrics.start()
         self._maintenance = asyncio.create_task(maintain(self._service.pool, self._service.access.record_use))
-        gc.collect()
-        gc.freeze()  # what stands now stands for ever: later collections need not walk it
-        gc.set_threshold(*COLLECT_AFTER)
+        collect_rarely()
 
     async def _stop(self) -> None:
         if self._service is None or self._maintenance is None:
@@ -100,6 +105,7 @@ class App:
         await asyncio.gather(self._maintenance, return_exceptions=True)
         await self._service.engine.close()
         await self._service.access.close()
+        await self._service.sender.close()
         await self._service.pool.close()
         self._service.shared_metrics.close()
         self._log.write()
@@ -129,12 +135,18 @@ async def assemble(settings: Settings) -> Service:
     metrics.gauges["owed_queue_length", "Commands that wait for a batch."] = lambda: len(engine.queue)
     metrics.gauges["owed_pool_connections_in_use", "Database connections at work."] = lambda: pool.in_use
     metrics.gauges["owed_pool_connections_limit", "Database connections at most."] = lambda: pool.size
+    policy = Policy(settings.webhook_allow, loopback=is_loopback(settings.host))
     return Service(
         pool=pool,
         engine=engine,
         lookups=lookups,
         lists=Lists(lane),
         entries=Entries(lane),
+        events=Events(pool, lane),
+        feed=Feed(lane),
+        endpoints=EndpointReads(lane),
+        webhook_policy=policy,
+        attempts=Attempts(lane),
         past=Past(lane),
         trial_balances=TrialBalances(lane),
         access=Access(pool, dsn),
@@ -142,7 +154,17 @@ async def assemble(settings: Settings) -> Service:
         rate_limit=RateLimit(settings.rate_limit / settings.workers),
         metrics=metrics,
         shared_metrics=SharedMetrics(metrics, directory_of_service()),
+        sender=Sender(policy, settings.webhook_timeout, settings.webhook_ca_bundle),
+        tests=Room("tests of endpoints", MOST_TESTS, MOST_TESTS_OF_ONE),
     )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a service that listens on a host is heard on this machine alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def create() -> App:

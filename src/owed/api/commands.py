@@ -1,6 +1,7 @@
 """Commands over HTTP: what every request that changes something has in common."""
 
 import re
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -82,19 +83,22 @@ async def carry_out(
     *,
     moves_money: bool = False,
     size: int | None = None,
+    rendered: Callable[[Request, Outcome], Answer] | None = None,
 ) -> Response:
     """Submit a command, and make the response of its reply.
 
     Args:
         moves_money: Then it needs an idempotency key, whatever the settings say.
         size: Bytes that it may write, where that is more than its body: batches are bounded in them.
+        rendered: Makes the answer of the outcome, where that is not the object as it is always shown.
     """
     is_required = moves_money or (request.method == "POST" and request.key.settings.require_idempotency_key)
     if fault := key_fault(request, is_required=is_required):
         command, key = Refuse(request.key.tenant_id, form.actor, invalid([fault])), None
     else:
         key = idempotency(request, form.fingerprinted)
-    reply = await service.engine.submit(command, partial(render, request), key, request.id, size or len(request.body))
+    answering = partial(rendered or render, request)
+    reply = await service.engine.submit(command, answering, key, request.id, size or len(request.body))
     return response(reply)
 
 
@@ -116,7 +120,7 @@ def response(reply: Reply) -> Response:
     """Make the response of a reply."""
     answer = reply.answer
     headers = {
-        "content-type": JSON if answer.status < 400 else PROBLEM_JSON,
+        "content-type": media_type(answer),
         "location": answer.location,
         "etag": answer.etag,
         "last-modified": answer.last_modified,
@@ -124,3 +128,10 @@ def response(reply: Reply) -> Response:
         "retry-after": "1" if reply.passing else None,
     }
     return Response(answer.status, answer.body, {name: value for name, value in headers.items() if value is not None})
+
+
+def media_type(answer: Answer) -> str | None:
+    """Give the media type of an answer, if it has a body."""
+    if not answer.body:
+        return None
+    return JSON if answer.status < 400 else PROBLEM_JSON

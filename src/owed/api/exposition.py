@@ -48,6 +48,12 @@ class Families:
         for sqlstate, count in counts.errors.items():
             errors.add_metric([sqlstate], count)
         yield errors
+        attempts = CounterMetricFamily("owed_webhook_attempts", "Attempts to deliver a webhook.", labels=["outcome"])
+        for outcome, count in counts.attempts.items():
+            attempts.add_metric([outcome], count)
+        yield attempts
+        waits = [((), counts.first_attempts)]
+        yield histograms("owed_webhook_delivery_seconds", "From recording to the first attempt.", [], waits)
         yield CounterMetricFamily("process_cpu_seconds", "Processor time, of all workers.", value=counts.cpu_seconds)
         for (name, meaning), value in self._gauges.items():
             yield GaugeMetricFamily(name, meaning, value=value)

@@ -11,9 +11,13 @@ from owed.store.failures import errors_seen
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+WAITS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 600.0, 3600.0)
 
 Gauge = tuple[str, str]
 """A name and what it means."""
+
+WORKERS: Gauge = ("owed_workers", "Worker processes.")
+DELIVERY_WORKERS: Gauge = ("owed_delivery_workers", "Processes that deliver webhooks.")
 
 
 class Histogram(msgspec.Struct):
@@ -55,6 +59,8 @@ class Counts(msgspec.Struct):
         seconds: To answer, by route and method.
         batches: How many requests went to the database together, by kind.
         errors: Of the database, by SQLSTATE.
+        attempts: To deliver a webhook, by outcome.
+        first_attempts: Seconds from the recording of an event to the first attempt to deliver it.
         cpu_seconds: That the processes have used.
     """
 
@@ -62,6 +68,8 @@ class Counts(msgspec.Struct):
     seconds: dict[tuple[str, str], Histogram] = {}
     batches: dict[str, Histogram] = {}
     errors: dict[str, int] = {}
+    attempts: dict[str, int] = {}
+    first_attempts: Histogram = msgspec.field(default_factory=lambda: histogram(WAITS))
     cpu_seconds: float = 0.0
 
     def add(self, other: "Counts") -> None:
@@ -70,6 +78,9 @@ class Counts(msgspec.Struct):
             self.requests[request] = self.requests.get(request, 0) + count
         for sqlstate, count in other.errors.items():
             self.errors[sqlstate] = self.errors.get(sqlstate, 0) + count
+        for outcome, count in other.attempts.items():
+            self.attempts[outcome] = self.attempts.get(outcome, 0) + count
+        self.first_attempts.add(other.first_attempts)
         for route, seconds in other.seconds.items():
             self.seconds.setdefault(route, histogram(SECONDS)).add(seconds)
         for kind, sizes in other.batches.items():
@@ -90,15 +101,19 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class Metrics:
-    """What this worker counts."""
+    """What this worker counts.
 
-    def __init__(self) -> None:
+    Args:
+        role: The gauge that counts workers like it.
+    """
+
+    def __init__(self, role: Gauge = WORKERS) -> None:
         self.inherited = Counts()
         """What a worker had counted whose place this one takes."""
         self.gauges: dict[Gauge, Callable[[], float]] = {}
         self._counts = Counts(batches={"read": histogram(SIZES), "write": histogram(SIZES)})
         self._process = psutil.Process()
-        self._gauge_process()
+        self._gauge_process(role)
 
     @property
     def batches(self) -> dict[str, Histogram]:
@@ -115,6 +130,20 @@ class Metrics:
             seconds = counts.seconds[route, method] = histogram(SECONDS)
         seconds.observe(taken)
 
+    @property
+    def attempts(self) -> dict[str, int]:
+        """Give the attempts to deliver a webhook, by outcome."""
+        return self._counts.attempts
+
+    @property
+    def first_attempts(self) -> Histogram:
+        """Give the histogram of the time to the first attempt."""
+        return self._counts.first_attempts
+
+    def note_attempt(self, outcome: str) -> None:
+        """Count an attempt to deliver a webhook."""
+        self.attempts[outcome] = self.attempts.get(outcome, 0) + 1
+
     def snapshot(self) -> Snapshot:
         """Give what stands now."""
         self._counts.errors = dict(errors_seen)
@@ -124,9 +153,9 @@ class Metrics:
         counts.add(self._counts)
         return Snapshot(os.getpid(), counts, {gauge: read() for gauge, read in self.gauges.items()})
 
-    def _gauge_process(self) -> None:
+    def _gauge_process(self, role: Gauge) -> None:
         process = self._process
-        self.gauges["owed_workers", "Worker processes."] = lambda: 1
+        self.gauges[role] = lambda: 1
         self.gauges["process_open_fds", "Open file descriptors, of all workers."] = process.num_fds
         memory = "process_resident_memory_bytes", "Resident memory, of all workers."
         self.gauges[memory] = lambda: process.memory_info().rss

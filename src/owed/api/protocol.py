@@ -42,6 +42,9 @@ SOME_PROGRESS = 64 * 1024
 MOST_CONNECTIONS = 4_096
 """Connections of one worker; a further one is closed at once."""
 
+WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+"""Statuses whose answers end with their head (RFC 9110, section 6.4.1)."""
+
 MOST_PIPELINED = 16
 """Requests that may wait on one connection before no more of it is read."""
 
@@ -255,10 +258,10 @@ class Protocol(asyncio.Protocol):
         lines = [f"{name}: {value}\r\n" for name, value in response.headers.items()]
         if is_last:
             lines.append("connection: close\r\n")
-        if response.status != HTTPStatus.NOT_MODIFIED:
+        if response.status not in WITHOUT_BODY:
             lines.append(f"content-length: {len(response.body)}\r\n")
         head = f"{STATUS_LINES[response.status]}{''.join(lines)}request-id: {request_id}\r\n".encode("latin-1")
-        body = b"" if method == "HEAD" or response.status == HTTPStatus.NOT_MODIFIED else response.body
+        body = b"" if method == "HEAD" or response.status in WITHOUT_BODY else response.body
         self._transport.write(b"%b%b\r\n%b" % (head, self._date(), body))
 
     def _date(self) -> bytes:

@@ -4,7 +4,21 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from owed.api import accounts, bills, customers, ledger, pages, payments, settings
+from owed.api import (
+    accounts,
+    bills,
+    customers,
+    deliveries,
+    events,
+    ledger,
+    pages,
+    payments,
+    replays,
+    settings,
+    verification,
+    webhook_endpoints,
+    webhook_tests,
+)
 from owed.api.accounts import ACCOUNTS
 from owed.api.bills import BILLS
 from owed.api.customers import CUSTOMERS
@@ -41,6 +55,29 @@ ROUTES = (
     Route("/billing/payments/{payment}/refunds/{refund}", {"GET": REFUNDS.retrieve}),
     Route("/billing/payments/{payment}/reversals", {"GET": REVERSALS.list_all, "POST": REVERSALS.create}),
     Route("/billing/payments/{payment}/reversals/{reversal}", {"GET": REVERSALS.retrieve}),
+    Route("/billing/events", {"GET": events.list_events}),
+    Route("/billing/events/{event}", {"GET": events.retrieve_event}),
+    Route("/billing/events/{event}/deliveries", {"GET": deliveries.list_deliveries}),
+    Route("/billing/events/{event}/redeliver", {"POST": deliveries.redeliver}),
+    Route(
+        "/billing/webhook_endpoints",
+        {"GET": webhook_endpoints.list_endpoints, "POST": webhook_endpoints.create_endpoint},
+    ),
+    Route(
+        "/billing/webhook_endpoints/{endpoint}",
+        {
+            "GET": webhook_endpoints.retrieve_endpoint,
+            "PATCH": webhook_endpoints.update_endpoint,
+            "DELETE": webhook_endpoints.delete_endpoint,
+        },
+    ),
+    Route("/billing/webhook_endpoints/{endpoint}/secrets", {"GET": webhook_endpoints.list_secrets}),
+    Route("/billing/webhook_endpoints/{endpoint}/secrets/{secret}", {"GET": webhook_endpoints.retrieve_secret}),
+    Route("/billing/webhook_endpoints/{endpoint}/rotate-secret", {"POST": webhook_endpoints.rotate_secret}),
+    Route("/billing/webhook_endpoints/{endpoint}/status", {"GET": webhook_endpoints.retrieve_status}),
+    Route("/billing/webhook_endpoints/{endpoint}/replay", {"POST": replays.replay}),
+    Route("/billing/webhook_endpoints/{endpoint}/test", {"POST": webhook_tests.send_test}),
+    Route("/billing/webhook_endpoints/verify-signature", {"POST": verification.verify_signature}),
     Route("/billing/ledger/trial-balance", {"GET": ledger.retrieve_trial_balance}),
     Route("/billing/settings", {"GET": settings.retrieve_settings, "PATCH": settings.update_settings}),
 )

@@ -7,7 +7,6 @@ of a worker that died stays, until the one that is started in its place takes it
 import asyncio
 import contextlib
 import logging
-import multiprocessing
 import os
 import shutil
 import tempfile
@@ -25,6 +24,9 @@ WRITE_EVERY = 1.0
 """Seconds between two writings."""
 
 SUFFIX = ".counts"
+
+SERVICE = "OWED_SERVICE"
+"""The variable with the process id of `owed serve`, where its processes are several."""
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Snapshot).decode
@@ -96,15 +98,14 @@ def read(directory: Path) -> list[Snapshot]:
 
 
 def directory_of_service() -> Path | None:
-    """Make the directory of this worker's service, named after its supervisor; None where a worker is all there is."""
-    supervisor = multiprocessing.parent_process()
-    if supervisor is None or supervisor.pid is None:
+    """Make the directory of this process's service; None where a process is all there is."""
+    if not (pid := os.environ.get(SERVICE)):
         return None
     try:
-        started = psutil.Process(supervisor.pid).create_time()
+        started = psutil.Process(int(pid)).create_time()
         place = private(Path(tempfile.gettempdir()) / f"owed-{os.geteuid()}")
         forget_services_gone(place)
-        return private(place / f"{supervisor.pid}-{started:.0f}")
+        return private(place / f"{pid}-{started:.0f}")
     except (OSError, psutil.NoSuchProcess) as error:
         logger.warning("the metrics will be those of one worker at a time: %s", error)
         return None

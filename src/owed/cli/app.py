@@ -7,13 +7,28 @@ from typing import Annotated
 import typer
 
 from owed import __version__
-from owed.cli import keys, merchants, migrate, nouns, payments, serve, settings, simulate, verify
+from owed.cli import (
+    events,
+    keys,
+    listen,
+    merchants,
+    migrate,
+    nouns,
+    payments,
+    serve,
+    settings,
+    simulate,
+    verify,
+    worker,
+)
 from owed.cli.errors import Refused
 from owed.database import DatabaseError
 from owed.settings import SettingsError
 
 app = typer.Typer(name="owed", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("serve")(serve.serve)
+app.command("worker")(worker.worker)
+app.command("listen")(listen.listen)
 app.command("migrate")(migrate.migrate)
 app.command("verify")(verify.verify)
 app.command("simulate")(simulate.simulate)
@@ -23,6 +38,7 @@ app.add_typer(settings.app, name="settings")
 for noun in nouns.NOUNS:
     app.add_typer(nouns.commands(noun), name=noun.plural)
 app.add_typer(payments.app, name="payments")
+app.add_typer(events.app, name="events")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  (typer calls it so)

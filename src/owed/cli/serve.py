@@ -13,10 +13,12 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from owed.api.shared_metrics import SERVICE
 from owed.cli import demo, session
+from owed.cli.api_process import DRAIN_SECONDS
+from owed.cli.delivery_process import DeliveryProcess, delivery_process
 from owed.cli.errors import Refused
 from owed.cli.options import DatabaseUrl, DataDir, settings_from
-from owed.cli.worker import DRAIN_SECONDS
 from owed.logs import configure
 from owed.settings import PREFIX, Settings
 
@@ -27,6 +29,10 @@ PORT_PATIENCE = 1.5
 Host = Annotated[str | None, typer.Option(help="The address to listen on.", show_default="127.0.0.1")]
 Port = Annotated[int | None, typer.Option(help="The port to listen on.", show_default="8000")]
 Workers = Annotated[int | None, typer.Option(help="How many processes share the port.", show_default="1")]
+Deliveries = Annotated[
+    bool | None,
+    typer.Option("--deliveries/--no-deliveries", help="Whether to deliver webhooks too.", show_default="deliveries"),
+]
 
 
 def serve(
@@ -34,11 +40,14 @@ def serve(
     host: Host = None,
     port: Port = None,
     workers: Workers = None,
+    deliveries: Deliveries = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Serve the API until Ctrl-C or SIGTERM, and finish what is under way before leaving."""
-    settings = settings_from(host=host, port=port, workers=workers, data_dir=data_dir, database_url=database_url)
+    settings = settings_from(
+        host=host, port=port, workers=workers, deliveries=deliveries, data_dir=data_dir, database_url=database_url
+    )
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with bound(settings) as listener:
@@ -56,23 +65,26 @@ def _serve(settings: Settings, listener: socket.socket) -> bool:
         if not settings.database_url:
             demo.welcome(dsn, url)
         typer.echo(f"Owed listens on {url}, and explains itself on {url}/docs. Ctrl-C stops it.")
-        try:
-            return _run(settings, listener)
-        finally:  # what is left to do is short, and better done than interrupted
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        with delivery_process(wanted=settings.deliveries, attempt_seconds=settings.webhook_timeout) as deliveries:
+            try:
+                return _run(settings, listener, deliveries)
+            finally:  # what is left to do is short, and better done than interrupted
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _hand_down(settings: Settings, dsn: str) -> None:
     """Give the workers what they read from their environment, in place of what a flag has overruled there."""
     os.environ[f"{PREFIX}DATABASE_URL"] = dsn
     os.environ[f"{PREFIX}WORKERS"] = str(settings.workers)
+    os.environ[f"{PREFIX}HOST"] = settings.host  # what webhooks may reach depends on it
     os.environ[f"{PREFIX}PORT"] = str(settings.port)  # nobody uses it, but one that cannot be read would stop them
+    os.environ[SERVICE] = str(os.getpid()) if settings.workers > 1 or settings.deliveries else ""
 
 
-def _run(settings: Settings, listener: socket.socket) -> bool:
+def _run(settings: Settings, listener: socket.socket, deliveries: DeliveryProcess | None) -> bool:
     config = uvicorn.Config(
-        "owed.cli.worker:create",
+        "owed.cli.api_process:create",
         factory=True,
         http="owed.api.protocol:Protocol",
         ws="none",
@@ -88,22 +100,44 @@ def _run(settings: Settings, listener: socket.socket) -> bool:
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     if settings.workers == 1:
-        server = uvicorn.Server(config)
+        server = Server(config, deliveries)
         try:
             server.run(sockets=[listener])
         except SystemExit as told:  # uvicorn raises the signal again that ended it
             return bool(told.code)
         return not server.started
-    supervisor = Supervisor(config, sockets=[listener])
+    supervisor = Supervisor(config, sockets=[listener], deliveries=deliveries)
     supervisor.run()
     return any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
+
+
+class Server(uvicorn.Server):
+    """The API in this process: webhooks stop while it drains."""
+
+    def __init__(self, config: uvicorn.Config, deliveries: DeliveryProcess | None) -> None:
+        super().__init__(config)
+        self._deliveries = deliveries
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what has been accepted."""
+        if self._deliveries is not None:
+            self._deliveries.dismiss()
+        await super().shutdown(sockets)
 
 
 class Supervisor(Multiprocess):
     """Replaces workers that die or hang, and waits for none for ever."""
 
+    def __init__(
+        self, config: uvicorn.Config, sockets: list[socket.socket], deliveries: DeliveryProcess | None
+    ) -> None:
+        super().__init__(config, sockets)
+        self._deliveries = deliveries
+
     def terminate_all(self) -> None:
         """Ask every worker to drain and leave; one that hangs cannot. The port refuses whoever comes from now on."""
+        if self._deliveries is not None:
+            self._deliveries.dismiss()
         for listener in self.sockets:
             listener.close()
         for worker in self.processes:

@@ -12,6 +12,7 @@ from owed.database.binaries import OLDEST
 from owed.database.pool import Connection, Pool, connect
 from owed.engine.store import Unavailable
 from owed.settings import Settings
+from owed.store import feed
 
 RECOVERY_SECONDS = 30.0
 """Seconds for which a server may say that it cannot be connected to yet."""
@@ -40,7 +41,10 @@ def current(settings: Settings) -> Iterator[str]:
         DatabaseError: It is out of reach, or its schema is another and it is not ours to change.
     """
     with reachable(settings) as dsn:
-        perform(dsn, _require_current if settings.database_url else _migrate)
+        if settings.database_url:
+            perform(dsn, _require_current)
+        else:
+            perform(dsn, migrate)
         yield dsn
 
 
@@ -106,7 +110,11 @@ async def _connect_when_possible(dsn: str) -> Connection:
 
 async def _require_current(connection: Connection) -> None:
     await migrations.require_current(connection.raw)
+    await feed.go_on_after_restore(connection)
 
 
-async def _migrate(connection: Connection) -> None:
-    await migrations.migrate(connection.raw)
+async def migrate(connection: Connection) -> list[str]:
+    """Bring the schema up to date, have new events stand after all others, and name the migrations that it took."""
+    applied = await migrations.migrate(connection.raw)
+    await feed.go_on_after_restore(connection)
+    return applied

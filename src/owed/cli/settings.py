@@ -1,44 +1,29 @@
 """`owed settings`: what a merchant has decided for one mode, shown and changed."""
 
-import getpass
 import os
-from random import SystemRandom
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import typer
 
-from owed.api import query
 from owed.api.body import BadJson, decode
-from owed.api.commands import WORDS
 from owed.api.fields import Faults
 from owed.api.settings import UPDATE, settings_members
 from owed.cli import tenants
-from owed.cli.errors import Refused, lowered, wrong
+from owed.cli.commanding import actor, carry_out, done, is_words
+from owed.cli.errors import wrong
 from owed.cli.history import print_attributions
 from owed.cli.nouns import readable
 from owed.cli.options import DatabaseUrl, DataDir, Json, settings_from
 from owed.cli.output import print_json, print_sheet
 from owed.cli.tenants import Merchant, ModeOption, Tenant, read
-from owed.core.command import Command
-from owed.core.outcomes import Code, Done, Fault, Outcome
+from owed.core.outcomes import Code, Fault, Outcome, Refused
 from owed.core.update import Update
-from owed.engine.clock import BatchStamp, Clock
-from owed.engine.engine import Engine
-from owed.model.answer import Answer
-from owed.model.attribution import Actor
-from owed.model.identifiers import IdSource
 from owed.model.tenant_settings import SettingsRecord
 from owed.settings import SettingsError
 from owed.store.history import Attribution, attributions
-from owed.store.postgres import PostgresStore
-
-KEY_ID = "cli"
-"""What stands for the key of those who need none."""
 
 EXAMPLE = '{"min_amount": 100, "max_amount": 1000000, "underpayment_allowed": true, "overpayment_allowed": false}'
-
-NO_ANSWER = Answer(200, b"")
 
 app = typer.Typer(help="What a merchant has decided for one mode.", no_args_is_help=True)
 
@@ -127,7 +112,7 @@ def command(tenant: Tenant, given: dict[str, Any], rules: dict[str, str | None],
         faults.note("/reason", "This must be 1 to 255 printable characters.")
     return Update(
         tenant_id=tenant.id,
-        actor=Actor(KEY_ID, login_name(), reason),
+        actor=actor(reason),
         name=SettingsRecord.id,
         members=settings_members(UPDATE.check_members(body, "", faults)),
         faults=tuple(faults.found),
@@ -148,42 +133,11 @@ def rules_of(kind: str, text: str | None, faults: Faults) -> Any:
     return value
 
 
-def is_words(text: str) -> bool:
-    """Tell whether a text is printable words, as `Owed-Actor` and `Owed-Reason` must be."""
-    return query.is_text(text) and bool(WORDS(text))
-
-
-def login_name() -> str:
-    """Name whoever runs this, as the system knows them."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # an account that has no name, as in some containers
-        name = ""
-    return name if is_words(name) else f"uid {os.getuid()}"
-
-
-async def carry_out(tenant: Tenant, command: Command) -> Outcome:
-    """Carry out a command as a worker does, again where something else changed the settings meanwhile."""
-    clock, ids = Clock(), IdSource(SystemRandom())
-    engine = Engine(PostgresStore(tenant.pool, tenant.dsn), lambda: BatchStamp(clock.now(), ids))
-    outcomes: list[Outcome] = []
-
-    def render(outcome: Outcome) -> Answer:
-        outcomes.append(outcome)
-        return NO_ANSWER
-
-    await engine.submit(command, render)
-    await engine.close()
-    return outcomes[-1]  # one that lost a race was decided again
-
-
 def refuse_undone(outcome: Outcome) -> None:
     """Raise where a command was not carried out."""
-    if isinstance(outcome, Done):
-        return
-    if outcome.code == Code.INVALID_REQUEST:
+    if isinstance(outcome, Refused) and outcome.code == Code.INVALID_REQUEST:
         raise wrong(Fault(option_of(fault.pointer), fault.detail) for fault in outcome.faults)
-    raise Refused(lowered(outcome.detail))
+    done(outcome)
 
 
 def option_of(pointer: str) -> str:

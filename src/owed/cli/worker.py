@@ -1,34 +1,27 @@
-"""What runs in each worker process: the application, and a watch on the process that it works for."""
+"""`owed worker`: a process that delivers webhooks. Any number of them share one database."""
 
-import multiprocessing
-import os
 import signal
-import threading
-import time
+import sys
 
-from owed.api.app import App
-from owed.api.app import create as create_app
+import msgspec
+import typer
 
-DRAIN_SECONDS = 20
-"""Seconds that a worker has to answer what it has accepted."""
-
-
-def create() -> App:
-    """Return the ASGI application. A worker of a supervisor leaves when that is gone, however it went."""
-    app, supervisor = create_app(), multiprocessing.parent_process()
-    if supervisor is not None:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the supervisor hears it too, and says what to do
-        threading.Thread(target=_leave_after, args=[supervisor, app], daemon=True).start()
-    return app
+from owed.cli import session
+from owed.cli.delivering import deliver
+from owed.cli.delivery_metrics import DeliveryMetrics
+from owed.cli.options import DatabaseUrl, DataDir, settings_from
+from owed.logs import configure
 
 
-def _leave_after(supervisor: multiprocessing.process.BaseProcess, app: App) -> None:
-    """Leave when the supervisor is gone: after draining, or at once where there is nothing to drain yet.
-
-    A worker that still waits for its database would hear no signal, and keep the port from those who could start it.
-    """
-    supervisor.join()
-    if app.is_serving:
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(DRAIN_SECONDS)
-    os._exit(0)
+def worker(*, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Deliver webhooks until Ctrl-C or SIGTERM, and finish the attempts under way before leaving."""
+    settings = settings_from(data_dir=data_dir, database_url=database_url)
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    configure(settings.log)
+    typer.echo("Owed delivers webhooks. Ctrl-C stops it.")
+    if settings.database_url:
+        deliver(settings, DeliveryMetrics(), is_ours=False)
+        return
+    with session.current(settings) as dsn:
+        deliver(msgspec.structs.replace(settings, database_url=dsn), DeliveryMetrics(), is_ours=True)

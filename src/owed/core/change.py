@@ -6,11 +6,12 @@ from typing import ClassVar, Generic, TypeVar
 import msgspec
 
 from owed.core.journal import Journal
-from owed.core.outcomes import Fault, Refused
+from owed.core.outcomes import Fault, Refused, not_found
 from owed.model.billing_object import BillingObject
 from owed.model.tenant_settings import SettingsRecord
+from owed.model.webhook_endpoint import WebhookEndpoint
 
-Item = TypeVar("Item", bound=BillingObject | SettingsRecord)
+Item = TypeVar("Item", bound=BillingObject | SettingsRecord | WebhookEndpoint)
 
 
 class Change(msgspec.Struct, Generic[Item], frozen=True, kw_only=True):
@@ -29,6 +30,10 @@ class Change(msgspec.Struct, Generic[Item], frozen=True, kw_only=True):
     """Members that follow from others. A client may send them back as they stand."""
 
     sent_back: dict[str, object] = {}
+
+    def absent(self, name: str) -> Refused:
+        """Refuse for want of the object."""
+        return not_found(self.kind, name)
 
     def faults(self, standing: Item) -> Iterator[Fault]:
         """Yield what is wrong beyond the form."""

@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 class Stamp(Protocol):
-    """The one time of a batch, and a source of ids and salts. A seeded one makes a run repeatable."""
+    """The one time of a batch, and a source of ids, salts and secrets. A seeded one makes a run repeatable."""
 
     @property
     def now(self) -> datetime:
@@ -16,3 +16,6 @@ class Stamp(Protocol):
 
     def new_salt(self) -> bytes:
         """Give 16 random bytes."""
+
+    def new_secret(self) -> bytes:
+        """Give 32 random bytes that nobody can guess."""

@@ -12,9 +12,11 @@ from owed.model.customer import Customer
 from owed.model.event import Event
 from owed.model.named import Named
 from owed.model.payment import Payment
+from owed.model.replay import Replay
 from owed.model.taken_back import Refund, Reversal
 from owed.model.tenant_settings import SettingsRecord
 from owed.model.transfer import Transfer
+from owed.model.webhook_endpoint import WebhookEndpoint
 
 NAME = "[a-zA-Z0-9_-]{1,255}"
 is_name = re.compile(NAME, re.ASCII).fullmatch
@@ -86,6 +88,15 @@ class Shelf(Generic[Noun]):
                 self._by_name[tenant_id, name] = item
 
 
+class EndpointShelf(Shelf[WebhookEndpoint]):
+    """The webhook endpoints. One that is deleted is there for nobody, though its row is."""
+
+    def find(self, tenant_id: int, name: str) -> WebhookEndpoint | None:
+        """Find an endpoint as it stands now, by its id."""
+        found = super().find(tenant_id, name)
+        return found if found and found.deleted_at is None else None
+
+
 class Unread(Exception):
     """A decision needs to know more of what stands than was read."""
 
@@ -108,6 +119,8 @@ class State:
         self.payments = Shelf[Payment]()
         self.refunds = Shelf[Refund]()
         self.reversals = Shelf[Reversal]()
+        self.webhook_endpoints = EndpointShelf()
+        self.replays = Shelf[Replay]()
         self.shelves: dict[str, Shelf[Any]] = {
             Customer.kind: self.customers,
             Account.kind: self.accounts,
@@ -116,6 +129,8 @@ class State:
             Payment.kind: self.payments,
             Refund.kind: self.refunds,
             Reversal.kind: self.reversals,
+            WebhookEndpoint.kind: self.webhook_endpoints,
+            Replay.kind: self.replays,
         }
         self.transfers: list[Transfer] = []
         self.events: list[Event] = []

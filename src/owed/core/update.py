@@ -7,16 +7,17 @@ import msgspec
 
 from owed.core.change import Change
 from owed.core.journal import Journal
-from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid, not_found
+from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid
 from owed.core.preconditions import IfMatch, stale
 from owed.core.state import Name, State
 from owed.model.attribution import Actor
 from owed.model.billing_object import BillingObject
 from owed.model.payment import Payment
 from owed.model.tenant_settings import SettingsRecord
+from owed.model.webhook_endpoint import WebhookEndpoint
 
-Standing = BillingObject | SettingsRecord
-Renewable = TypeVar("Renewable", bound=BillingObject | SettingsRecord | Payment)
+Standing = BillingObject | SettingsRecord | WebhookEndpoint
+Renewable = TypeVar("Renewable", bound=BillingObject | SettingsRecord | Payment | WebhookEndpoint)
 
 
 class Update(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +48,7 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
         """Change the object; where nothing would change, write nothing."""
         standing = state.shelves[self.members.kind].find(self.tenant_id, self.name)
         if standing is None:
-            return not_found(self.members.kind, self.name)
+            return self.members.absent(self.name)
         return stale(self.if_match, standing.version) or self._refusal(standing) or self._done(standing, journal)
 
     def _refusal(self, standing: Standing) -> Refused | None:
@@ -80,7 +81,7 @@ def fixed_faults(members: Change[Any], standing: Standing) -> Iterator[Fault]:
 def derived_conflict(members: Change[Any], standing: Standing) -> Refused | None:
     """Refuse a value for a member that follows from others, where it is not the one that stands."""
     faults = tuple(
-        Fault(f"/{name}", f"This follows from the amounts; leave it out, or send {stands!r}.")
+        Fault(f"/{name}", f"This follows from what else stands; leave it out, or send {stands!r}.")
         for name, stands in differing(members.derived, members.sent_back, standing)
     )
     if not faults:

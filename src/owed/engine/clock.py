@@ -34,3 +34,7 @@ class BatchStamp:
     def new_salt(self) -> bytes:
         """Give 16 random bytes."""
         return secrets.token_bytes(16)
+
+    def new_secret(self) -> bytes:
+        """Give 32 random bytes that nobody can guess."""
+        return secrets.token_bytes(32)

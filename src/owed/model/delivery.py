@@ -13,6 +13,7 @@ class Receiver(msgspec.Struct, frozen=True):
 
     Attributes:
         secrets: Those that sign now.
+        is_resuming: Whether it was enabled, and its backlog is not in order yet: until then nothing is claimed.
     """
 
     tenant_id: int
@@ -20,6 +21,7 @@ class Receiver(msgspec.Struct, frozen=True):
     mode: Mode
     url: str
     secrets: tuple[str, ...]
+    is_resuming: bool
 
 
 class Claimed(msgspec.Struct, frozen=True):

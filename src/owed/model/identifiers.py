@@ -21,7 +21,7 @@ EVENT: Final = "evt_"
 TRANSFER: Final = "tra_"
 ATTRIBUTION: Final = "att_"
 ENDPOINT: Final = "we_"
-SECRET: Final = "sec_"
+SECRET: Final = "sec_"  # noqa: S105  (of an id)
 ATTEMPT: Final = "dat_"
 REPLAY: Final = "rep_"
 

@@ -33,7 +33,7 @@ class Clock:
 
 
 class Stamps:
-    """The stamps of one worker: ids and salts follow from a seed, and as long as it lives its time never goes back."""
+    """The stamps of one worker: what is random follows from a seed, and its time never goes back while it lives."""
 
     def __init__(self, clock: Clock, seed: str) -> None:
         self._clock = clock
@@ -56,3 +56,7 @@ class SeededStamp(BatchStamp):
     def new_salt(self) -> bytes:
         """Give 16 bytes that the seed decides."""
         return self._random.randbytes(16)
+
+    def new_secret(self) -> bytes:
+        """Give 32 bytes that the seed decides."""
+        return self._random.randbytes(32)

@@ -53,7 +53,8 @@ READY = f"""
 """
 
 RECEIVER = f"""
-    SELECT endpoint.tenant_id, endpoint.id, tenant.mode, endpoint.url, endpoint.secrets
+    SELECT endpoint.tenant_id, endpoint.id, tenant.mode, endpoint.url, endpoint.secrets,
+           endpoint.resumed_to < endpoint.resumed_at AS is_resuming
       FROM webhook_endpoint AS endpoint
       JOIN tenant ON tenant.id = endpoint.tenant_id
      WHERE endpoint.tenant_id = $1 AND endpoint.id = $2 AND {OPEN}
@@ -115,11 +116,11 @@ RECORD = """
         AS given (tenant_id, endpoint_id, lane, position, sequence, event_id, claim, fate, due_at, retry_at,
                   out_of_order, attempt_id, attempted_at, duration_ms, address, status, answer, error, succeeded, rest)
          ), mine AS MATERIALIZED (
-    SELECT outcome.*, stands.row, stands.attempts + 1 AS number,
+    SELECT outcome.*, stands.row, stands.tried + 1 AS number,
            coalesce(stands.first_attempt_at, outcome.attempted_at) AS first_attempt_at
       FROM outcome
      CROSS JOIN LATERAL (
-           SELECT ctid AS row, attempts, first_attempt_at
+           SELECT ctid AS row, tried, first_attempt_at
              FROM delivery
             WHERE delivery.tenant_id = outcome.tenant_id AND delivery.endpoint_id = outcome.endpoint_id
               AND delivery.lane = outcome.lane AND delivery.position = outcome.position
@@ -134,7 +135,8 @@ RECORD = """
            due_at = CASE WHEN mine.out_of_order THEN mine.due_at END,
            retry_at = CASE mine.fate WHEN 'released' THEN delivery.retry_at ELSE mine.retry_at END,
            lane = CASE WHEN mine.out_of_order THEN mine.event_id ELSE delivery.lane END,
-           attempts = CASE WHEN mine.attempt_id IS NULL THEN delivery.attempts ELSE mine.number END,
+           tried = CASE WHEN mine.attempt_id IS NULL THEN tried ELSE tried + 1 END,
+           attempts = CASE WHEN mine.attempt_id IS NULL THEN attempts ELSE attempts + 1 END,
            first_attempt_at = mine.first_attempt_at,
            failed_at = CASE mine.fate WHEN 'failed' THEN now() END
       FROM mine
@@ -288,13 +290,13 @@ def receiver_of(row: asyncpg.Record, now: datetime) -> Receiver:
     """Make the receiver that a row holds, with the secrets that are valid."""
     kept = SECRETS.decode(row["secrets"])
     valid = tuple(secret.value for secret in kept if secret.expires_at is None or secret.expires_at > now)
-    return Receiver(row["tenant_id"], row["id"], row["mode"], row["url"], valid)
+    return Receiver(row["tenant_id"], row["id"], row["mode"], row["url"], valid, row["is_resuming"])
 
 
 def outcome_row(outcome: Outcome) -> tuple[Any, ...]:
     """Give the values of an outcome, in the order of RECORD."""
     delivery, attempt = outcome.delivery, outcome.attempt
-    told = (None,) * 8
+    told: tuple[Any, ...] = (None,) * 8
     if attempt:
         told = (
             attempt.attempted_at, attempt.duration_ms, attempt.address, attempt.status, attempt.answer, attempt.error,

@@ -50,8 +50,8 @@ ADD = """
        AND NOT EXISTS (SELECT FROM delivery
                         WHERE delivery.tenant_id = $1 AND delivery.endpoint_id = $2 AND delivery.lane = chunk.id)
          ), added AS (
-    INSERT INTO delivery (tenant_id, endpoint_id, lane, position, sequence, event_id, due_at)
-    SELECT $1, $2, object_id, position, sequence, id,
+    INSERT INTO delivery (tenant_id, endpoint_id, lane, position, sequence, event_id, tried, due_at)
+    SELECT $1, $2, object_id, position, sequence, id, {tried},
            CASE WHEN place = 1
                  AND NOT EXISTS (SELECT FROM delivery
                                   WHERE delivery.tenant_id = $1 AND delivery.endpoint_id = $2
@@ -64,7 +64,7 @@ ADD = """
 OF_TYPE = "('*' = ANY($8::text[]) OR type = ANY($8))"
 
 TAKE_FEED = (
-    ADD.format(chunk=FEED, wanted=f"recorded_at > $7 AND {OF_TYPE}")
+    ADD.format(tried=0, chunk=FEED, wanted=f"recorded_at > $7 AND {OF_TYPE}")
     + """
          , last AS (
     SELECT position, sequence, id FROM chunk ORDER BY position DESC, sequence DESC, id DESC LIMIT 1
@@ -84,20 +84,36 @@ FORGET = """
  RETURNING 1
 """
 
-AFRESH = "due_at = now(), attempts = 0, first_attempt_at = NULL, retry_at = NULL, failed_at = NULL"
-"""What makes a delivery one that is attempted at once, as if for the first time."""
+AFRESH = "attempts = 0, first_attempt_at = NULL, retry_at = NULL, failed_at = NULL"
+"""What makes a delivery one that was never attempted, as far as its retries go."""
 
 REVIVE = f"""
-    -- A step of what an endpoint was told to resume.
+    -- A step of what an endpoint was told to resume: what is due, has failed or went out of order goes back to its
+    -- place among the others of its object.
     UPDATE delivery
-       SET {AFRESH}
-     WHERE ctid = ANY(ARRAY(
-           SELECT ctid
-             FROM delivery
-            WHERE tenant_id = $1 AND endpoint_id = $2 AND claim IS NULL AND (due_at > now() OR failed_at IS NOT NULL)
-            LIMIT $3
-              FOR UPDATE))
+       SET lane = back.object_id, due_at = NULL, {AFRESH}
+      FROM (SELECT delivery.ctid AS row, event.object_id
+              FROM delivery
+             CROSS JOIN LATERAL (
+                   SELECT object_id FROM event WHERE tenant_id = delivery.tenant_id AND id = delivery.event_id) AS event
+             WHERE tenant_id = $1 AND endpoint_id = $2 AND claim IS NULL
+               AND (due_at IS NOT NULL OR failed_at IS NOT NULL)
+             LIMIT $3
+               FOR UPDATE OF delivery) AS back
+     WHERE delivery.ctid = back.row
  RETURNING 1
+"""
+
+BEGIN_LANES = """
+    -- The first of each lane that has none which is due.
+    UPDATE delivery
+       SET due_at = now()
+     WHERE ctid = ANY(ARRAY(
+           SELECT (array_agg(ctid ORDER BY position, sequence))[1]
+             FROM delivery
+            WHERE tenant_id = $1 AND endpoint_id = $2 AND failed_at IS NULL
+            GROUP BY lane
+           HAVING count(due_at) = 0))
 """
 
 RESUMED = """
@@ -117,17 +133,22 @@ NEXT_REPLAY = """
 HURRY = f"""
     -- An event that is to be sent anyway: at once and whatever goes before it, unless a worker is sending it now.
     UPDATE delivery
-       SET {AFRESH}, lane = CASE WHEN delivery.due_at IS NULL THEN delivery.event_id ELSE delivery.lane END
+       SET due_at = now(), {AFRESH},
+           lane = CASE WHEN delivery.due_at IS NULL THEN delivery.event_id ELSE delivery.lane END
       FROM event
      WHERE event.tenant_id = $1 AND event.id = $3
        AND delivery.tenant_id = $1 AND delivery.endpoint_id = $2 AND delivery.lane IN (event.object_id, event.id)
        AND delivery.position = event.position AND delivery.sequence = event.sequence AND delivery.claim IS NULL
 """
 
-REDELIVER = """
+TRIED = """(
+           SELECT count(*) FROM delivery_attempt AS attempt
+            WHERE attempt.tenant_id = $1 AND attempt.event_id = {event} AND attempt.endpoint_id = $2)"""
+
+REDELIVER = f"""
     -- An event that is not to be sent otherwise, in a lane of its own.
-    INSERT INTO delivery (tenant_id, endpoint_id, lane, position, sequence, event_id, due_at)
-    SELECT tenant_id, $2, id, position, sequence, id, now()
+    INSERT INTO delivery (tenant_id, endpoint_id, lane, position, sequence, event_id, tried, due_at)
+    SELECT tenant_id, $2, id, position, sequence, id, {TRIED.format(event="event.id")}, now()
       FROM event
      WHERE tenant_id = $1 AND id = $3
        AND NOT EXISTS (SELECT FROM delivery
@@ -156,16 +177,17 @@ NEVER_TAKEN = """
 ASKED_FOR = f"recorded_at >= $6 AND recorded_at <= $7 AND {OF_TYPE}"
 
 TAKE_PERIOD = (
-    ADD.format(chunk=PERIOD, wanted=f"{ASKED_FOR} AND {NEVER_TAKEN}")
+    ADD.format(tried=TRIED.format(event="wanted.id"), chunk=PERIOD, wanted=f"{ASKED_FOR} AND {NEVER_TAKEN}")
     + f"""
          , revived AS (
     UPDATE delivery
-       SET {AFRESH}
+       SET due_at = now(), {AFRESH}
       FROM chunk
      WHERE delivery.tenant_id = $1 AND delivery.endpoint_id = $2 AND delivery.lane = chunk.id
        AND delivery.position = chunk.position AND delivery.sequence = chunk.sequence
        AND delivery.failed_at IS NOT NULL
        AND {ASKED_FOR}
+       AND {NEVER_TAKEN}
          )
     UPDATE replay
        SET taken_up_to = coalesce((SELECT max(id) FROM chunk), taken_up_to),
@@ -210,6 +232,7 @@ async def resume(connection: Connection, endpoint: asyncpg.Record) -> bool:
     key = (endpoint["tenant_id"], endpoint["id"])
     is_skipped = endpoint["starts_at"] >= endpoint["resumed_at"]
     if not await connection.fetch(FORGET if is_skipped else REVIVE, *key, STEP):
+        await connection.fetch(BEGIN_LANES, *key)
         await connection.fetch(RESUMED, *key)
     return True
 

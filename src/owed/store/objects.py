@@ -10,15 +10,19 @@ from owed.database.pool import Connection
 from owed.engine.store import Conflict
 from owed.model.named import Named
 from owed.model.payment import Payment
+from owed.model.replay import Replay
 from owed.model.tenant_settings import SettingsRecord
+from owed.model.webhook_endpoint import WebhookEndpoint
 from owed.store.accounts import ACCOUNTS
 from owed.store.bills import BILLS
 from owed.store.customers import CUSTOMERS
 from owed.store.payments import PAYMENTS
+from owed.store.replays import ReplayTable
 from owed.store.settings import SettingsTable
 from owed.store.statements import Part, Rows
 from owed.store.tables import Table
 from owed.store.taken_back import REFUNDS, REVERSALS
+from owed.store.webhook_endpoints import WEBHOOK_ENDPOINTS
 
 
 class AnyTable(Protocol):
@@ -39,7 +43,12 @@ OBJECTS: dict[str, Table[Any]] = {
 }
 """The tables of what is listed."""
 
-TABLES: dict[str, AnyTable] = {**OBJECTS, SettingsRecord.kind: SettingsTable()}
+TABLES: dict[str, AnyTable] = {
+    **OBJECTS,
+    SettingsRecord.kind: SettingsTable(),
+    WebhookEndpoint.kind: WEBHOOK_ENDPOINTS,
+    Replay.kind: ReplayTable(),
+}
 """All tables, in the order in which every worker locks their rows."""
 
 RANKS = {kind: rank for rank, kind in enumerate(TABLES)}

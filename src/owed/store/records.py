@@ -34,15 +34,22 @@ INSERT_TRANSFERS = insert(
 transfer_row = astuple
 """Give the values of a transfer: its members are in the order of its table."""
 
-INSERT_EVENTS = insert(
-    "event",
-    tenant_id="int",
-    object_id="text",
-    sequence="bigint",
-    id="text",
-    type="text",
-    body="bytea",
-    recorded_at="timestamptz",
+INSERT_EVENTS = Part(
+    "insert_event",
+    # Their position is the same for all, and found once.
+    """
+    INSERT INTO event (tenant_id, object_id, sequence, id, type, body, recorded_at, position)
+    SELECT tenant_id, object_id, sequence, id, type, body, recorded_at, (SELECT feed_position()) FROM {rows}
+    """,
+    (
+        ("tenant_id", "int"),
+        ("object_id", "text"),
+        ("sequence", "bigint"),
+        ("id", "text"),
+        ("type", "text"),
+        ("body", "bytea"),
+        ("recorded_at", "timestamptz"),
+    ),
 )
 
 event_row = astuple

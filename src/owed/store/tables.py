@@ -41,6 +41,8 @@ HOLD = """
        FOR NO KEY UPDATE OF {table}
 """
 
+HELD = "{load} ORDER BY {table}.tenant_id, {table}.id FOR NO KEY UPDATE OF {table}"
+
 UPDATE = """
     UPDATE {table}
        SET {assignments}
@@ -115,6 +117,22 @@ class Table(Generic[Noun]):
         if self.reserved is None:
             return ids, pairs
         return ids, [pair for pair in pairs if not pair[1].startswith(self.reserved)]
+
+
+class IdTable(Table[Noun]):
+    """The table of a kind of object that goes by its id alone."""
+
+    async def load(self, connection: Connection, names: Iterable[Name]) -> list[Noun]:
+        """Load objects by id, held by nobody."""
+        return await self._read(connection, self.load_by_id, names)
+
+    async def hold(self, connection: Connection, names: Iterable[Name]) -> list[Noun]:
+        """Load objects by id, and hold them to the end of the transaction."""
+        return await self._read(connection, HELD.format(load=self.load_by_id, table=self.kind), names)
+
+    async def _read(self, connection: Connection, sql: str, names: Iterable[Name]) -> list[Noun]:
+        ids, _ = self._sorted_out(names)
+        return [self.from_row(row) for row in await connection.fetch(sql, *arrays(ids, 2))]
 
 
 def update(table: str, columns: Mapping[str, str], changing: Iterable[str]) -> Part:

@@ -117,8 +117,7 @@ class Pump:
             if receiver is None:
                 self._closing = True
                 return False
-            claimed = await self._claim(receiver, room)
-            if claimed == room:
+            if not receiver.is_resuming and await self._claim(receiver, room) == room:
                 return True
             return await parts.dispatch.step(self._endpoint)
 

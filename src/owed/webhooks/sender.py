@@ -3,6 +3,7 @@
 import asyncio
 import email.utils
 import errno
+import logging
 import os
 import re
 import socket
@@ -27,6 +28,8 @@ from owed.webhooks.addresses import Policy
 from owed.webhooks.resolver import AddressRefused, CheckedResolver, LookUp, look_up
 from owed.webhooks.signing import signed_headers
 from owed.webhooks.urls import UnusableUrl, host_of
+
+logger = logging.getLogger("owed.webhooks")
 
 MOST_READ: Final = 16 * 1024
 MOST_KEPT: Final = 2 * 1024
@@ -99,8 +102,8 @@ class _Connector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  (of aiohttp)
     ) -> Connection:
         connection = await super().connect(req, traces, timeout)
-        if connection.transport is not None:
-            _trip.get().address = connection.transport.get_extra_info("peername")[0]
+        if connection.transport is not None and (peer := connection.transport.get_extra_info("peername")):
+            _trip.get().address = peer[0]
         return connection
 
 
@@ -141,7 +144,7 @@ class Sender:
                 await self._exchange(message, at, trip)
         except TimeoutError:
             return f"timed out after {self._timeout:g} s"
-        except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
+        except Exception as error:  # noqa: BLE001  (nothing that a receiver does may end the worker)
             return _reason(error)
         return "redirects are not followed" if trip.status in REDIRECTS else None
 
@@ -192,15 +195,14 @@ def _retry_after(text: str, now: datetime) -> float | None:
         return float(text)
     try:
         until = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+        return max((until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds(), 0.0)
+    except (ValueError, OverflowError):
         return None
-    seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
-    return max(seconds, 0.0)
 
 
 def _reason(error: Exception) -> str:
     """Say in a few words why a message did not get through."""
-    cause = error.__cause__ if isinstance(error, aiohttp.ClientConnectorError) else error
+    cause = (error.__cause__ if isinstance(error, aiohttp.ClientConnectorError) else None) or error
     return next(say(cause) for kind, say in _REASONS if isinstance(cause, kind))
 
 
@@ -210,6 +212,11 @@ def _certificate_fault(error: ssl.SSLCertVerificationError) -> str:
 
 def _tls_fault(error: ssl.SSLError) -> str:
     return f"TLS failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
+
+
+def _surprise(error: Exception) -> str:
+    logger.warning("a webhook could not be sent, for a reason that was not foreseen", exc_info=error)
+    return f"not sent: {error!r}"
 
 
 def _system_fault(error: OSError) -> str:
@@ -228,6 +235,6 @@ _REASONS: Final[tuple[tuple[type[Exception], Callable[[Any], str]], ...]] = (
     (aiohttp.ClientPayloadError, lambda _: "connection closed in the middle of the answer"),
     (aiohttp.ClientResponseError, lambda _: "answer is not HTTP"),
     (OSError, _system_fault),
-    (Exception, "not sent: {}".format),
+    (Exception, _surprise),
 )
 """What to say of each kind of failure; the first that holds."""

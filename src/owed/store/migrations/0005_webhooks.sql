@@ -52,7 +52,7 @@ CREATE TABLE webhook_endpoint (
     position         bigint NOT NULL DEFAULT feed_end(),
     sequence         bigint NOT NULL DEFAULT 0,
     event_id         text COLLATE "C" NOT NULL DEFAULT '',
-    resumed_to       timestamptz NOT NULL DEFAULT now(),
+    resumed_to       timestamptz NOT NULL DEFAULT '-infinity',
     rests_until      timestamptz,
     seen_at          timestamptz,  -- when `owed listen` was there last
     last_success_at  timestamptz,
@@ -76,7 +76,8 @@ CREATE TABLE delivery (
     event_id          text COLLATE "C" NOT NULL,
     due_at            timestamptz,  -- null: it waits behind another, or has failed; while claimed: when the claim ends
     claim             bigint,       -- of the worker that has it now
-    attempts          smallint NOT NULL DEFAULT 0,
+    tried             smallint NOT NULL DEFAULT 0,  -- attempts that there ever were
+    attempts          smallint NOT NULL DEFAULT 0,  -- those since it was begun, or begun afresh
     first_attempt_at  timestamptz,
     retry_at          timestamptz,  -- when it is to be attempted again; due earlier only to be set aside
     failed_at         timestamptz,  -- when its last retry was used up

@@ -1,0 +1,222 @@
+"""A merchant listens: it registers endpoints, verifies what they get, and gets what it asked for and nothing else."""
+
+from standardwebhooks import Webhook
+
+from tests.contract.client import JSON
+from tests.contract.samples import REFUND, a_bill, a_customer, a_payment, an_account, as_it_stands, at
+from tests.failure.stand import wait_until
+from tests.webhooks.receiver import Request
+from tests.webhooks.scenarios.merchant import (
+    APPLIED,
+    ENDPOINTS,
+    EVENTS,
+    Hook,
+    Shop,
+    Told,
+    applied,
+    event_of,
+    got,
+    verifies,
+)
+
+
+def signatures(request: Request) -> list[str]:
+    return request.headers["webhook-signature"].split(" ")
+
+
+def test_a_merchant_hears_of_applied_amounts_alone_unless_it_asks_for_more(shop: Shop) -> None:
+    payments, everything = shop.hook(), shop.hook(events=["*"])
+    some = shop.hook(events=["bill.paid", APPLIED])
+    bill = a_bill(shop.client)
+    part = a_payment(shop.client, 400, bill=bill["id"])
+    rest = a_payment(shop.client, 600, bill=bill["id"], metadata={"note": "Zoë"})
+    paid = Told("bill.paid", as_it_stands(shop.client, bill))
+    customer = as_it_stands(shop.client, {"id": bill["customer_id"]})
+    shop.hears(payments, applied(part), applied(rest))
+    shop.hears(some, applied(part), applied(rest), paid)
+    shop.hears(
+        everything,
+        Told("customer.created", customer),
+        Told("bill.created", bill),
+        applied(part),
+        applied(rest),
+        paid,
+    )
+
+
+def test_each_object_tells_its_own_story_in_order(shop: Shop) -> None:
+    """Payments, refunds and changes of a customer, an account and a bill, all at once."""
+    hook = shop.hook(events=["*"])
+    client = shop.client
+    customer = a_customer(client, currency="ZAR", balance=500)
+    account = an_account(client, customer=customer["id"], currency="ZAR", balance=500)
+    bill = a_bill(client, account=account["id"])
+    whole = [{"bill": bill["id"], "amount": 1000}, {"account": account["id"], "amount": 500}]
+    payment = a_payment(client, 1500, applications=whole)
+    paid = as_it_stands(client, bill)
+    refund = REFUND.make(client, payment, amount=500)
+    renamed = got(client.patch(at(customer), {"name": "Zoë"}))
+    given_back = applied(payment, 1).data | {"refund_id": refund["id"], "updated_at": refund["created_at"]}
+    given_back |= refund["applications"][0]
+    shop.hears(
+        hook,
+        Told("customer.created", customer),
+        Told("customer.updated", renamed),
+        Told("account.created", account),
+        applied(payment, 1),
+        Told("obligation.amount_reversed", given_back),
+        Told("bill.created", bill),
+        applied(payment, 0),
+        Told("bill.paid", paid),
+    )
+
+
+def test_a_delivery_is_what_the_public_scheme_says(shop: Shop) -> None:
+    """7: a POST of JSON with three headers, which the public package verifies, and refuses if a single byte differs."""
+    hook = shop.hook()
+    payment = a_payment(shop.client, bill=a_bill(shop.client)["id"])
+    (request,) = shop.hears(hook, applied(payment))
+    assert (request.method, request.path, request.headers["content-type"]) == ("POST", "/hook", JSON)
+    assert Webhook(hook.secret).verify(request.body, request.headers)["data"] == applied(payment).data
+    assert abs(request.at.timestamp() - int(request.headers["webhook-timestamp"])) < 3
+    assert len(signatures(request)) == 1
+    assert not verifies(hook.secret, request._replace(body=request.body + b" "))
+    assert not verifies(hook.secret, request._replace(headers=request.headers | {"webhook-id": "evt_another"}))
+
+
+def test_two_endpoints_have_secrets_of_their_own(shop: Shop) -> None:
+    one, other = shop.hook(), shop.hook()
+    payment = applied(a_payment(shop.client, bill=a_bill(shop.client)["id"]))
+    (at_one,), (at_other,) = shop.hears(one, payment), shop.hears(other, payment)
+    assert (event_of(at_one), at_one.body) == (event_of(at_other), at_other.body)
+    assert set(signatures(at_one)).isdisjoint(signatures(at_other))
+    assert not verifies(one.secret, at_other)
+    assert not verifies(other.secret, at_one)
+
+
+def test_while_an_old_secret_is_valid_both_sign_and_either_verifies(shop: Shop) -> None:
+    hook = shop.hook()
+    bill = a_bill(shop.client)
+    first = hook.secret
+    hook.rotate()
+    (request,) = shop.hears(hook, applied(a_payment(shop.client, bill=bill["id"])))
+    second = hook.secret
+    assert len(signatures(request)) == 2
+    assert [verifies(secret, request) for secret in (first, second)] == [True, True]
+
+    hook.rotate(expires_in=0)
+    (request,) = shop.hears(hook, applied(a_payment(shop.client, bill=bill["id"])))
+    assert len(signatures(request)) == 1
+    assert [verifies(secret, request) for secret in (first, second, hook.secret)] == [False, False, True]
+
+
+def test_an_old_secret_stops_signing_by_itself(shop: Shop) -> None:
+    hook = shop.hook()
+    before = hook.secret
+    hook.rotate(expires_in=1)
+    wait_until(lambda: len(got(shop.client.get(f"{hook.path}/secrets"))["data"]) == 1, "the old secret expires")
+    (request,) = shop.hears(hook, applied(a_payment(shop.client, bill=a_bill(shop.client)["id"])))
+    assert len(signatures(request)) == 1
+    assert [verifies(secret, request) for secret in (before, hook.secret)] == [False, True]
+
+
+def test_an_endpoint_gets_only_what_was_raised_after_it_was_made(shop: Shop) -> None:
+    bill = a_bill(shop.client)
+    early, both = shop.hook(events=["*"]), shop.hook()
+    first = applied(a_payment(shop.client, bill=bill["id"]))
+    shop.drain(early)
+    late = shop.hook(events=["*"])
+    second = applied(a_payment(shop.client, bill=bill["id"]))
+    shop.hears(late, second)
+    shop.hears(early, first, second)
+    shop.hears(both, first, second)
+
+
+def test_what_an_endpoint_asks_for_may_change(shop: Shop) -> None:
+    hook = shop.hook()
+    bill = a_bill(shop.client)
+    first = applied(a_payment(shop.client, bill=bill["id"]))
+    shop.hears(hook, first)
+    hook.change(events=["*"])
+    changed = got(shop.client.patch(at(bill), {"due_date": "2027-01-31"}))
+    shop.hears(hook, Told("bill.updated", changed))
+
+
+def test_deliveries_move_with_the_url(shop: Shop) -> None:
+    """What the old receiver did not take goes to the new one, and the old one hears nothing more."""
+    hook = shop.hook()
+    old, new = hook.ear, shop.ear()
+    bill = a_bill(shop.client)
+    old.rest_for(bill)
+    first = applied(a_payment(shop.client, bill=bill["id"]))
+    wait_until(lambda: "resting_until" in hook.status, "the receiver rests")
+    second = applied(a_payment(shop.client, bill=bill["id"]))
+    hook.move(new)
+    shop.hears(hook, first, first, second)
+    assert (len(old.about(bill)), len(new.about(bill))) == (1, 2)
+
+
+def test_a_deleted_endpoint_gets_nothing_more(shop: Shop) -> None:
+    deleted, other = shop.hook(), shop.hook()
+    bill = a_bill(shop.client)
+    first = applied(a_payment(shop.client, bill=bill["id"]))
+    shop.hears(deleted, first)
+    assert shop.client.send("DELETE", deleted.path).status == 204
+    second = applied(a_payment(shop.client, bill=bill["id"]))
+    shop.hears(other, first, second)
+    shop.drain(other)
+    assert shop.client.get(deleted.path).status == 404
+    assert deleted.news() == []
+
+
+def test_a_deleted_endpoint_is_not_attempted_again(shop: Shop) -> None:
+    """Nor does it get what was waiting for it when it was deleted."""
+    deleted, other = shop.hook(), shop.hook()
+    bill = a_bill(shop.client)
+    deleted.ear.rest_for(bill)
+    first = applied(a_payment(shop.client, bill=bill["id"]))
+    wait_until(lambda: "resting_until" in deleted.status, "the receiver rests")
+    shop.client.send("DELETE", deleted.path)
+    rested = shop.hook()
+    rested.ear.rest_for(bill)
+    second = applied(a_payment(shop.client, bill=bill["id"]))
+    shop.hears(rested, second, second)
+    shop.hears(other, first, second)
+    assert len(deleted.news()) == 1
+
+
+def test_the_pull_feed_and_the_deliveries_agree(shop: Shop) -> None:
+    """The same events, the same bytes, and for each object the same order."""
+    hook = shop.hook(events=["*"])
+    shop.drain(hook)
+    _, start = shop.feed()
+    bills = [a_bill(shop.client) for _ in range(3)]
+    for bill in bills * 2:
+        a_payment(shop.client, 500, bill=bill["id"])
+    shop.drain(hook)
+    pulled, end = shop.feed(start)
+    told = [Told(event["type"], event["data"]) for event in pulled]
+    pushed = shop.hears(hook, *told[:-1])
+    assert len(pushed) == 3 * 5
+    bodies = {event_of(request): request.body for request in hook.requests}
+    assert bodies.keys() >= {event["id"] for event in pulled}
+    assert all(shop.client.get(f"{EVENTS}/{event['id']}").body == bodies[event["id"]] for event in pulled)
+    assert [event["id"] for event in shop.feed(end)[0]] == [event_of(hook.requests[-1])]
+
+
+def test_an_endpoint_may_be_made_before_it_is_to_be_told_anything(shop: Shop) -> None:
+    hook, other = shop.hook(enabled=False), shop.hook()
+    bill = a_bill(shop.client)
+    missed = applied(a_payment(shop.client, bill=bill["id"]))
+    shop.hears(other, missed)
+    assert hook.news() == []
+    hook.change(enabled=True, backlog="skip")
+    heard = applied(a_payment(shop.client, bill=bill["id"]))
+    shop.hears(hook, heard)
+
+
+def test_the_merchants_list_shows_its_endpoints_and_not_their_secrets(shop: Shop) -> None:
+    hooks: list[Hook] = [shop.hook(), shop.hook(events=["*"], description="the accounting system")]
+    listed = got(shop.client.get(ENDPOINTS))["data"]
+    assert listed == [hook.shown for hook in reversed(hooks)]
+    assert all("secret" not in endpoint for endpoint in listed)
