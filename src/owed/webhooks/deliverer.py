@@ -51,7 +51,6 @@ class Deliverer:
         self._deliveries = Deliveries(pool, 2 * patience + 5, EndpointKey(*listener) if listener else None)
         self._recorder = Recorder(self._deliveries, self._nudge)
         self._pumps: dict[EndpointKey, Pump] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
         self._parts = Parts(
             self._deliveries,
             Dispatch(self._deliveries),
@@ -67,19 +66,23 @@ class Deliverer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until told to stop; then finish what is under way, and give back what is only claimed."""
-        recording = asyncio.create_task(self._recorder.run())
+        async with asyncio.TaskGroup() as beside:
+            recording = beside.create_task(self._recorder.run())
+            async with asyncio.TaskGroup() as pumping:
+                await self._look_out(pumping, stop)
+                for pump in self._pumps.values():
+                    pump.close()
+            await self._recorder.settled()
+            recording.cancel()
+
+    async def _look_out(self, pumping: asyncio.TaskGroup, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            await self._look()
+            await self._look(pumping)
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL):
                     await stop.wait()
-        for pump in self._pumps.values():
-            pump.close()
-        await asyncio.gather(*self._tasks)
-        await self._recorder.settled()
-        recording.cancel()
 
-    async def _look(self) -> None:
+    async def _look(self, pumping: asyncio.TaskGroup) -> None:
         """Start a pump for each endpoint that has something to do and none yet."""
         try:
             ready = await self._deliveries.ready([endpoint.id for endpoint in self._pumps])
@@ -88,15 +91,15 @@ class Deliverer:
             return
         for endpoint in ready:
             self._pumps[endpoint] = Pump(endpoint, self._parts)
-            task = asyncio.create_task(self._serve(endpoint))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            pumping.create_task(self._serve(endpoint))
 
     async def _serve(self, endpoint: EndpointKey) -> None:
         try:
             await self._pumps[endpoint].run()
         except (Unavailable, Conflict, Rejected) as error:
             logger.warning("deliveries to %s pause: %s", endpoint.id, error)
+        except Exception:  # whatever it is, the other endpoints must not suffer for it
+            logger.exception("deliveries to %s have failed", endpoint.id)
         finally:
             del self._pumps[endpoint]
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 from owed.engine.store import Conflict, Rejected, Unavailable
 from owed.model.delivery import Outcome
@@ -16,6 +17,9 @@ MOST = 1_000
 
 PAUSE = 0.2
 """Seconds between two attempts to write a batch."""
+
+Batch = list[Sequence[Outcome]]
+"""Outcomes, those of a lane together."""
 
 
 class Recorder:
@@ -34,6 +38,8 @@ class Recorder:
 
     async def add(self, outcomes: Sequence[Outcome]) -> None:
         """Take outcomes, to be written soon, and together."""
+        if not outcomes:
+            return
         async with self._changed:
             self._waiting.append(outcomes)
             self._added += len(outcomes)
@@ -53,30 +59,39 @@ class Recorder:
                 batch = self._next_batch()
             await self._write(batch)
             async with self._changed:
-                self._written += len(batch)
+                self._written += sum(map(len, batch))
                 self._changed.notify_all()
-            self._recorded(endpoints_of(batch))
+            self._recorded(endpoints_of(chain.from_iterable(batch)))
 
-    def _next_batch(self) -> list[Outcome]:
-        batch: list[Outcome] = []
-        while self._waiting and len(batch) < MOST:
-            batch += self._waiting.popleft()
+    def _next_batch(self) -> Batch:
+        batch: Batch = []
+        size = 0
+        while self._waiting and size < MOST:
+            batch.append(self._waiting.popleft())
+            size += len(batch[-1])
         return batch
 
-    async def _write(self, batch: list[Outcome]) -> None:
+    async def _write(self, batch: Batch) -> None:
         """Write a batch, for as long as its claims can stand. After that others will attempt it again."""
         deadline = asyncio.get_running_loop().time() + self._deliveries.lease
         while asyncio.get_running_loop().time() < deadline:
             try:
                 return await self._record(batch)
             except (Unavailable, Conflict) as error:
-                logger.warning("%d outcomes of deliveries cannot be recorded yet: %s", len(batch), error)
+                logger.warning("outcomes of deliveries cannot be recorded yet: %s", error)
             except Rejected:
-                logger.exception("%d outcomes of deliveries cannot be recorded", len(batch))
-                return None
+                return await self._write_apart(batch)
             await asyncio.sleep(PAUSE)
         return None
 
-    async def _record(self, batch: list[Outcome]) -> None:
-        for endpoint, reason in await self._deliveries.record(batch):
+    async def _write_apart(self, batch: Batch) -> None:
+        """Write the parts of a batch by themselves, of which the database takes all but one or two."""
+        if len(batch) == 1:
+            logger.error("an outcome of %s cannot be recorded", batch[0][0].delivery.event_id)
+            return
+        for part in batch:
+            await self._write([part])
+
+    async def _record(self, batch: Batch) -> None:
+        for endpoint, reason in await self._deliveries.record(list(chain.from_iterable(batch))):
             logger.warning("webhook endpoint %s is disabled: %s", endpoint.id, reason)

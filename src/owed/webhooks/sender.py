@@ -33,6 +33,7 @@ logger = logging.getLogger("owed.webhooks")
 
 MOST_READ: Final = 16 * 1024
 MOST_KEPT: Final = 2 * 1024
+LONGEST_ERROR: Final = 500
 IDLE_SECONDS: Final = 1.5
 """How long a connection is kept for the next event: less than receivers keep it, which close after 2 s or more."""
 
@@ -129,7 +130,7 @@ class Sender:
         attempted_at, start = datetime.now(UTC), time.perf_counter()
         trip = _Trip()
         _trip.set(trip)
-        error = await self._error_of(message, attempted_at, trip)
+        error = _printable(await self._error_of(message, attempted_at, trip))
         duration_ms = round((time.perf_counter() - start) * 1000)
         return Attempt(attempted_at, duration_ms, trip.address, trip.status, trip.answer, error, trip.retry_after)
 
@@ -204,6 +205,11 @@ def _reason(error: Exception) -> str:
     """Say in a few words why a message did not get through."""
     cause = (error.__cause__ if isinstance(error, aiohttp.ClientConnectorError) else None) or error
     return next(say(cause) for kind, say in _REASONS if isinstance(cause, kind))
+
+
+def _printable(text: str | None) -> str | None:
+    """Make what may hold anything of a receiver's one short line that can be stored."""
+    return text and "".join(each if each.isprintable() else "?" for each in text[:LONGEST_ERROR])
 
 
 def _certificate_fault(error: ssl.SSLCertVerificationError) -> str:
