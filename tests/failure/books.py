@@ -5,7 +5,6 @@ from typing import Any
 import asyncpg
 
 from owed.model.billing_object import BillingObject
-from owed.model.event import Event
 from owed.model.payment import Payment
 from owed.model.taken_back import TakenBack
 from owed.model.transfer import Transfer
@@ -18,7 +17,7 @@ from owed.store.taken_back import REFUNDS, REVERSALS
 from tests.contract.service import Database
 from tests.properties import promises
 from tests.properties.promises import Change, Money, grouped, taken_back_by
-from tests.store.reading import transfer
+from tests.store.reading import event, transfer
 
 Row = asyncpg.Record
 
@@ -45,7 +44,7 @@ class Books:
         self.payments: dict[str, Payment] = {item.id: item for item in items(PAYMENTS)}
         self.taken_back: dict[str, TakenBack] = {item.id: item for item in items(*TAKEN_BACK)}
         self.transfers: list[Transfer] = [transfer(row) for row in rows("transfer", "obligation_id, version")]
-        self.events = [Event(**row) for row in rows("event", "object_id, sequence")]
+        self.events = [event(row) for row in rows("event", "object_id, sequence")]
         self.answers = {row["key"]: row for row in rows("answer", "key")}
         self.attributions = grouped(rows("attribution", "id"), lambda row: row["reason"])
         self.terms = grouped(rows("search_term", "object_id, term"), lambda row: row["object_id"])

@@ -21,10 +21,11 @@ SHOWN = 80
 class Stand:
     """One place of data and one port, on which `owed serve` is started again and again, as an operator's init does."""
 
-    def __init__(self, data_dir: Path, workers: int = 2) -> None:
+    def __init__(self, data_dir: Path, workers: int = 2, **settings: str) -> None:
         self.data_dir = data_dir
         self.port = free_port()
         self.workers_wanted = workers
+        self.settings = {"OWED_DATA_DIR": str(data_dir), "OWED_WORKERS": str(workers)} | settings
         self._logs: list[Path] = []
         self._seen: set[psutil.Process] = set()
         self.service = self._start()
@@ -118,7 +119,7 @@ class Stand:
 
     def _start(self) -> Service:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("OWED_")}
-        environment = ours | {"OWED_DATA_DIR": str(self.data_dir), "OWED_WORKERS": str(self.workers_wanted)}
+        environment = ours | self.settings
         log = self.data_dir.parent / f"serve-{len(self._logs)}.log"
         self._logs.append(log)
         command = [sys.executable, "-m", "owed", "serve", "--port", str(self.port), "--data-dir", str(self.data_dir)]
@@ -161,6 +162,16 @@ def standing(workers: int = 2) -> Iterator[Stand]:
             yield stand
         finally:
             stand.close()
+
+
+@contextmanager
+def told_on_failure(stand: Stand, story: list[str]) -> Iterator[None]:
+    """Add what happened, and what the service said of it, to the failure if there is one."""
+    try:
+        yield
+    except BaseException as failure:
+        failure.add_note("\n".join([*story, *stand.complaints()]))
+        raise
 
 
 def free_port() -> int:

@@ -10,7 +10,6 @@ import secrets
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 
@@ -19,7 +18,7 @@ from tests.contract.service import Database, dsn_of
 from tests.failure.audit import faults
 from tests.failure.books import Books
 from tests.failure.callers import Field, Told, calling, persist
-from tests.failure.stand import Stand, wait_until
+from tests.failure.stand import Stand, told_on_failure, wait_until
 from tests.failure.strikes import DECK, KILLS
 
 ROUNDS = -(-int(os.environ.get("OWED_KILLS", "20")) // len(KILLS))
@@ -87,13 +86,3 @@ def books_of(stand: Stand, merchant_id: str, mode: str) -> Books:
         return Books(database, database.value(of_mode, merchant_id, mode))
     finally:
         database.close()
-
-
-@contextmanager
-def told_on_failure(stand: Stand, story: list[str]) -> Iterator[None]:
-    """Add what happened, and what the service said of it, to the failure if there is one."""
-    try:
-        yield
-    except BaseException as failure:
-        failure.add_note("\n".join([*story, *stand.complaints()]))
-        raise

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from owed.api.protocol import PATIENCE
-from owed.cli.worker import DRAIN_SECONDS
+from owed.cli.api_process import DRAIN_SECONDS
 from tests.contract.client import Client
 from tests.contract.service import Merchant
 from tests.failure.stand import Stand, standing, wait_until

@@ -36,7 +36,7 @@ from owed.store.tables import Table
 from owed.store.taken_back import REFUNDS, REVERSALS
 from tests.core.samples import NOW, Stamps
 from tests.properties.requests import Sent
-from tests.store.reading import transfer
+from tests.store.reading import event, transfer
 
 DAY = timedelta(days=1)
 
@@ -215,7 +215,7 @@ class OnPostgres:
             {(row["tenant_id"], row["id"]): row["status"] for row in rows[Bill.kind]},
             [settings.from_row(row) for row in tenants],
             [transfer(row) for row in transfers],
-            [Event(**row) for row in events],
+            [event(row) for row in events],
             [attribution(row) for row in attributions],
             {(row["tenant_id"], row["term"], row["object_id"]) for row in terms},
             {AnswerKey(row["tenant_id"], row["key"]): kept_answer(row) for row in answers},

@@ -26,8 +26,12 @@ async def read_transfers(reader: "asyncpg.Connection[Any]", tenant: int) -> list
 
 async def read_events(reader: "asyncpg.Connection[Any]", tenant: int) -> list[Event]:
     sql = "SELECT * FROM event WHERE tenant_id = $1 ORDER BY object_id, sequence"
-    return [Event(**row) for row in await reader.fetch(sql, tenant)]
+    return [event(row) for row in await reader.fetch(sql, tenant)]
 
 
 def transfer(row: asyncpg.Record) -> Transfer:
     return Transfer(**{**dict(row), "cause": Cause(row["cause"])})
+
+
+def event(row: asyncpg.Record) -> Event:
+    return Event(**{name: row[name] for name in Event.__struct_fields__})

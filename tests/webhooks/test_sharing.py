@@ -33,7 +33,7 @@ DRAINED_WITHIN: Final = 60.0
 
 EVENTS_OF: Final = "SELECT event.id FROM event JOIN tenant ON tenant.id = tenant_id WHERE merchant_id = $1"
 BALANCE: Final = {"currency": "ZAR", "balance": 1000}
-IMPATIENT: Final = {"OWED_WEBHOOK_TIMEOUT": "1", "OWED_WEBHOOK_RETRIES": "2"}
+IMPATIENT: Final = {"OWED_WEBHOOK_TIMEOUT": "2", "OWED_WEBHOOK_RETRIES": "2"}
 """What makes claims short, and leaves time after the first failure."""
 
 
@@ -171,7 +171,6 @@ def test_one_worker_asks_a_receiver_for_no_more_at_once_than_it_may(drains: dict
 
 def test_a_second_worker_adds_throughput_where_the_receiver_is_the_limit(drains: dict[int, Drain]) -> None:
     one, two = drains[1].receiver.rounds, drains[2].receiver.rounds
-    print(one, two, drains[2].shares)
 
     assert max(two) > LARGEST
     assert len(one) >= 1.4 * len(two), (one, two)

@@ -10,11 +10,11 @@ from tests.webhooks.scenarios.merchant import Shop
 
 IMPATIENT: Final = {
     "OWED_DELIVERIES": "true",
-    "OWED_WEBHOOK_RETRIES": "0.2,0.2,0.2,0.4",
+    "OWED_WEBHOOK_RETRIES": "0.1,0.1,0.1,0.2",
     "OWED_WEBHOOK_TIMEOUT": "2",
     "OWED_WEBHOOK_ORDER_SECONDS": "60",
 }
-"""Five attempts within little more than a second, each in order."""
+"""Five attempts within a second, each in order."""
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +26,9 @@ def impatient() -> Iterator[Service]:
         running.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def listening_merchant(impatient: Service) -> Merchant:
-    """A merchant whose events are only those of one module."""
+    """A merchant of whose endpoints each story deletes its own."""
     return impatient.merchant("Acme Water")
 
 

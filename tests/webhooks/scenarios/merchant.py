@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -14,7 +15,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from tests.contract.client import Answer, Client, Json
 from tests.contract.samples import a_customer, a_payment
 from tests.failure.stand import wait_until
-from tests.webhooks.receiver import Receiver, Request, Script, answer
+from tests.webhooks.receiver import PATIENCE, Caller, Receiver, Request, Script, answer
 
 ENDPOINTS: Final = "/billing/webhook_endpoints"
 EVENTS: Final = "/billing/events"
@@ -82,16 +83,16 @@ class Ear(Receiver):
         """Have the next requests about an object answered so, one after the other, and then by default."""
         self._plans[thing["id"]].extend(scripts)
 
-    def rest_for(self, thing: Json, status: int = 429, retry_after: str = "1") -> None:
-        """Have the next request about an object answered with the wish to be left alone for a while."""
-        self.plan_for(thing, answer(status, headers={"Retry-After": retry_after}))
+    def rest_for(self, thing: Json, status: int = 429) -> None:
+        """Have the next request about an object answered with the wish to be left alone for two seconds."""
+        self.plan_for(thing, answer(status, headers={"Retry-After": "2"}))
 
     def about(self, thing: Json) -> list[Request]:
         """Give the requests about an object, in the order in which they came."""
         return [request for request in self.requests if object_of(told_by(request)) == thing["id"]]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve a connection, and let it go at once where its end would be negotiated: there may be no time for that."""
+        """Serve a connection, and drop it where its end would be negotiated: there may be no time for that."""
         await super()._serve(reader, writer)
         if self._tls:
             writer.transport.abort()
@@ -243,6 +244,16 @@ def got(answer: Answer) -> Json:
     return value
 
 
+def held(until: threading.Event, then: Script) -> Script:
+    """Answer when something has happened, and not before."""
+
+    async def script(caller: Caller) -> bool:
+        await asyncio.to_thread(until.wait, PATIENCE)
+        return await then(caller)
+
+    return script
+
+
 def verifies(secret: str, request: Request) -> bool:
     """Verify a request as any merchant would: with the public package, and nothing of ours."""
     try:
@@ -274,9 +285,3 @@ def agrees(hook: Hook, event: str) -> None:
     assert len(attempts) == len(seen)
     assert attempts[-1]["succeeded"]
     assert hook.waits_for(event) is None
-
-
-def raised(hook: Hook, thing: Json, count: int = 1) -> list[str]:
-    """Wait for so many requests about an object, and give the ids of their events."""
-    wait_until(lambda: len(hook.ear.about(thing)) >= count, f"{count} requests about {thing['id']}")
-    return [event_of(request) for request in hook.ear.about(thing)]

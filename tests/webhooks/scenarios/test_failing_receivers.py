@@ -1,6 +1,6 @@
 """Receivers fail in every way that they know: each event is attempted again on schedule, until it is taken."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import pytest
@@ -23,7 +23,7 @@ from tests.webhooks.receiver import (
     reset,
 )
 from tests.webhooks.scenarios.conftest import IMPATIENT
-from tests.webhooks.scenarios.merchant import Ear, Hook, Shop, applied, event_of, told_by, verifies
+from tests.webhooks.scenarios.merchant import Hook, Shop, applied, event_of, verifies
 
 PAUSES: Final = [float(pause) for pause in IMPATIENT["OWED_WEBHOOK_RETRIES"].split(",")]
 PATIENCE_MS: Final = 1000 * float(IMPATIENT["OWED_WEBHOOK_TIMEOUT"])
@@ -81,7 +81,7 @@ def test_each_attempt_has_a_time_and_a_signature_of_its_own(shop: Shop) -> None:
         (failed,) = failures(hook, first)
         assert failed.get("status") == status
         assert "timed out" in failed["error"]
-        assert PATIENCE_MS <= failed["duration_ms"] <= PATIENCE_MS + 1000
+        assert PATIENCE_MS <= failed["duration_ms"] <= PATIENCE_MS + 2000
 
 
 @pytest.mark.parametrize(
@@ -101,21 +101,6 @@ def test_a_connection_that_breaks_is_a_failure(shop: Shop, script: Script, error
     request, _ = shop.hears(hook, payment, payment)
     (failed,) = failures(hook, request)
     assert error in failed["error"]
-
-
-def test_nobody_listens_for_a_while(shop: Shop) -> None:
-    """A refused connection fails without an answer; the attempts go on, and find the receiver when it is back."""
-    with Ear() as closed:
-        pass
-    hook = shop.hook(closed)
-    bill = a_bill(shop.client)
-    payment = a_payment(shop.client, bill=bill["id"])
-    wait_until(lambda: "last_failure_at" in hook.status, "an attempt fails")
-    hook.move(shop.ear())
-    shop.drain(hook)
-    (request,) = hook.news()
-    assert told_by(request) == applied(payment)
-    assert {"refused" in attempt["error"] for attempt in failures(hook, request)} == {True}
 
 
 def test_redirects_are_failures_and_are_not_followed(shop: Shop) -> None:
@@ -170,20 +155,26 @@ def test_410_disables_the_endpoint(shop: Shop) -> None:
     shop.hears(hook, first, second)
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_a_receiver_that_asks_for_a_rest_gets_it(shop: Shop, status: int) -> None:
+def test_a_receiver_that_asks_for_a_rest_gets_it(shop: Shop) -> None:
     """Nothing is sent to it meanwhile, not even what is new, and afterwards all of it."""
-    hook, other = shop.hook(), shop.hook()
+    other, *tired = shop.hook(), shop.hook(), shop.hook()
     bill, another = a_bill(shop.client), a_bill(shop.client)
-    hook.ear.rest_for(bill, status)
+    for hook, status in zip(tired, (429, 503), strict=True):
+        hook.ear.rest_for(bill, status)
     first = applied(a_payment(shop.client, bill=bill["id"]))
-    wait_until(lambda: "resting_until" in hook.status, "the receiver rests")
-    rests_until = moment(hook.status["resting_until"])
+    ends = [rests_until(hook) for hook in tired]
     second = applied(a_payment(shop.client, bill=another["id"]))
     shop.hears(other, first, second)
-    early, *late = shop.hears(hook, first, first, second)
-    assert all(request.at >= max(rests_until, early.at + timedelta(seconds=1)) for request in late)
-    assert "resting_until" not in hook.status
+    for hook, end in zip(tired, ends, strict=True):
+        early, *late = shop.hears(hook, first, first, second)
+        assert all(request.at >= max(end, early.at + timedelta(seconds=2)) for request in late)
+        assert "resting_until" not in hook.status
+
+
+def rests_until(hook: Hook) -> datetime:
+    """Wait until a receiver rests, and say until when."""
+    wait_until(lambda: "resting_until" in hook.status, "the receiver rests")
+    return moment(hook.status["resting_until"])
 
 
 def test_429_without_a_time_is_like_any_other_failure(shop: Shop) -> None:
@@ -191,6 +182,8 @@ def test_429_without_a_time_is_like_any_other_failure(shop: Shop) -> None:
     bill = a_bill(shop.client)
     hook.ear.plan_for(bill, answer(429), answer(429, headers={"Retry-After": "soon"}))
     payment = applied(a_payment(shop.client, bill=bill["id"]))
-    first, _, third = shop.hears(hook, *[payment] * 3)
-    assert [attempt["status"] for attempt in failures(hook, third)] == [429, 429]
-    assert third.at - first.at < LATE
+    first, *_ = shop.hears(hook, *[payment] * 3)
+    attempts = hook.attempts(event_of(first))
+    assert [attempt["status"] for attempt in attempts] == [429, 429, 204]
+    for earlier, later, pause in zip(attempts, attempts[1:], PAUSES, strict=False):
+        follows(earlier, later, pause)

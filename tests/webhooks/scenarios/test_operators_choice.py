@@ -1,4 +1,4 @@
-"""Live mode: only https, with a certificate that the operator trusts, and never anything of test mode."""
+"""What an operator decides: networks, certificates, how long a failure holds back; and live mode, which needs it."""
 
 import ssl
 from collections.abc import Callable, Iterator
@@ -10,20 +10,28 @@ import pytest
 from tests.contract.samples import a_bill, a_payment
 from tests.contract.service import Merchant, Service, data_directory
 from tests.failure.stand import wait_until
+from tests.webhooks.receiver import answer
 from tests.webhooks.scenarios.conftest import IMPATIENT
-from tests.webhooks.scenarios.merchant import ENDPOINTS, Shop, applied, event_of
+from tests.webhooks.scenarios.merchant import ENDPOINTS, Ear, Shop, applied, event_of, told_by
 
 CERTIFICATES: Final = Path(__file__).parent / "certificates"
 AUTHORITY: Final = CERTIFICATES / "authority.pem"
 Open = Callable[[str], Shop]
 
 
+CHOSEN: Final = {
+    "OWED_WEBHOOK_ALLOW": "127.0.0.0/8,::1/128",
+    "OWED_WEBHOOK_CA_BUNDLE": str(AUTHORITY),
+    "OWED_WEBHOOK_RETRIES": "0.1,0.1,2,0.1",
+    "OWED_WEBHOOK_ORDER_SECONDS": "1",
+}
+
+
 @pytest.fixture(scope="module")
 def on_premises() -> Iterator[Service]:
-    """A service whose operator opens what an on-premises receiver needs."""
-    settings = {"OWED_WEBHOOK_ALLOW": "127.0.0.0/8,::1/128", "OWED_WEBHOOK_CA_BUNDLE": str(AUTHORITY)}
+    """A service whose operator opens what an on-premises receiver needs, and holds nothing back for long."""
     with data_directory() as place:
-        running = Service.start(place, **IMPATIENT | settings)
+        running = Service.start(place, **IMPATIENT | CHOSEN)
         yield running
         running.stop()
 
@@ -100,3 +108,33 @@ def test_a_stranger_with_a_certificate_of_its_own_gets_nothing(open_shop: Open) 
     *failed, last = hook.attempts(event_of(request))
     assert {attempt["error"].partition(":")[0] for attempt in failed} == {"TLS certificate not trusted"}
     assert (last["status"], payment.data["payment_id"].encode() in request.body) == (204, True)
+
+
+def test_nobody_listens_for_a_while(open_shop: Open) -> None:
+    """A refused connection fails without an answer; the attempts go on, and find the receiver when it is back."""
+    shop = open_shop("sk_test")
+    with Ear() as closed:
+        pass
+    hook = shop.hook(closed)
+    bill = a_bill(shop.client)
+    payment = a_payment(shop.client, bill=bill["id"])
+    wait_until(lambda: "last_failure_at" in hook.status, "an attempt fails")
+    hook.move(shop.ear())
+    shop.drain(hook)
+    (request,) = hook.news()
+    assert told_by(request) == applied(payment)
+    *failed, last = hook.attempts(event_of(request))
+    assert {(attempt["error"], attempt["succeeded"]) for attempt in failed} == {("connection refused", False)}
+    assert last["succeeded"]
+
+
+def test_what_fails_for_too_long_is_set_aside_and_marked_out_of_order(open_shop: Open) -> None:
+    shop = open_shop("sk_test")
+    hook = shop.hook()
+    bill = a_bill(shop.client)
+    hook.ear.plan_for(bill, *[answer(500)] * 3)
+    first, second, third = [applied(a_payment(shop.client, bill=bill["id"])) for _ in range(3)]
+    requests = shop.hears(hook, first, first, first, second, third, first)
+    marks = [[attempt["out_of_order"] for attempt in hook.attempts(event_of(each))] for each in requests[2:5]]
+    assert marks == [[False, False, False, True], [False], [False]]
+    assert (requests[3].at - requests[0].at).total_seconds() >= 1

@@ -1,12 +1,13 @@
 """What went wrong is sent again, by hand: one event, or those of a time; to one endpoint or to all."""
 
 from itertools import pairwise
+from threading import Event
 
 from tests.contract.client import Answer
 from tests.contract.samples import a_bill, a_payment, moment
 from tests.failure.stand import wait_until
 from tests.webhooks.receiver import answer
-from tests.webhooks.scenarios.merchant import APPLIED, EVENTS, Hook, Shop, Told, applied, event_of
+from tests.webhooks.scenarios.merchant import APPLIED, EVENTS, Hook, Shop, Told, applied, event_of, held
 from tests.webhooks.scenarios.test_order import ATTEMPTS
 
 
@@ -62,10 +63,13 @@ def test_an_event_that_nobody_takes_cannot_be_sent_again(shop: Shop) -> None:
 def test_what_used_up_its_last_retry_is_sent_by_hand(shop: Shop) -> None:
     hook = shop.hook()
     bill, another = a_bill(shop.client), a_bill(shop.client)
-    hook.ear.plan_for(bill, *[answer(500)] * ATTEMPTS)
+    done = Event()
+    hook.ear.plan_for(bill, held(done, answer(500)), *[answer(500)] * (ATTEMPTS - 1))
     failed = applied(a_payment(shop.client, bill=bill["id"]))
-    wait_until(lambda: hook.ear.about(bill), "it fails")
+    wait_until(lambda: hook.ear.about(bill), "the first attempt is made")
     fine = applied(a_payment(shop.client, bill=another["id"]))
+    wait_until(lambda: "last_success_at" in hook.status, "another succeeds")
+    done.set()
     wait_until(lambda: hook.status["failed"] == 1, "its last retry is used up")
     event = event_of(hook.ear.about(bill)[0])
     assert sent_to(redeliver(shop, event)) == {hook.id}
@@ -114,11 +118,14 @@ def test_a_replay_is_until_now_and_of_the_types_of_the_endpoint_unless_it_says_o
 def test_only_what_failed_is_sent_again(shop: Shop) -> None:
     hook = shop.hook()
     bills = [a_bill(shop.client) for _ in range(4)]
+    done = Event()
     for bill in bills[:2]:
-        hook.ear.plan_for(bill, *[answer(500)] * ATTEMPTS)
+        hook.ear.plan_for(bill, held(done, answer(500)), *[answer(500)] * (ATTEMPTS - 1))
     failed = [applied(a_payment(shop.client, bill=bill["id"])) for bill in bills[:2]]
-    wait_until(lambda: all(hook.ear.about(bill) for bill in bills[:2]), "they fail")
+    wait_until(lambda: all(hook.ear.about(bill) for bill in bills[:2]), "the first attempts are made")
     fine = [applied(a_payment(shop.client, bill=bill["id"])) for bill in bills[2:]]
+    wait_until(lambda: "last_success_at" in hook.status, "another succeeds")
+    done.set()
     wait_until(lambda: hook.status["failed"] == 2, "the last retries are used up")
     assert hook.shown["enabled"]
 
