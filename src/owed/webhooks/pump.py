@@ -117,9 +117,13 @@ class Pump:
             if receiver is None:
                 self._closing = True
                 return False
-            if not receiver.is_resuming and await self._claim(receiver, room) == room:
-                return True
-            return await parts.dispatch.step(self._endpoint)
+            if receiver.is_resuming:
+                return await parts.dispatch.step(self._endpoint)
+            room -= await self._claim(receiver, room)
+            if room and not await parts.dispatch.step(self._endpoint):
+                return False
+            # What is due is more urgent than what waits behind it, of which there may be any amount.
+            return room == 0 or bool(await self._claim(receiver, room)) or not self._runners
 
     async def _claim(self, receiver: Receiver, room: int) -> int:
         deliveries = self._parts.deliveries
