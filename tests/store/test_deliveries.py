@@ -4,7 +4,10 @@ import asyncio
 import random
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from tests.store.queueing import (
+    attempt,
     delivered,
     events_of,
     failed,
@@ -155,6 +158,24 @@ async def test_an_endpoint_that_resumes_gets_all_of_its_backlog_at_once_and_in_o
         await opened.take_up()
         assert await opened.broken_lanes() == []
         assert events_of(await opened.claim()) == [[a1, a2], [b1, b2], [c1]]
+
+
+async def test_a_receiver_that_rests_gets_nothing_until_then_unless_it_is_enabled_again(
+    dsn: str, merchants_tenant: int
+) -> None:
+    async with queue(dsn, merchants_tenant) as opened:
+        await opened.happen("bill_a")
+        await opened.take_up()
+        ((head,),) = await opened.claim()
+        busy = msgspec.structs.replace(retried(head, 0.0), attempt=attempt(503, retry_after=86_400.0))
+        await opened.record(busy)
+        assert await opened.deliveries.receiver(opened.endpoint, datetime.now(UTC)) is None
+        assert opened.endpoint not in await opened.deliveries.ready([])
+        await opened.change("resumed_at = now()")
+        assert opened.endpoint in await opened.deliveries.ready([])
+        await opened.take_up()
+        assert await opened.deliveries.receiver(opened.endpoint, datetime.now(UTC)) is not None
+        assert events_of(await opened.claim()) == [[head.event_id]]
 
 
 async def test_an_endpoint_that_skips_gets_only_what_comes_after(dsn: str, tenant: int) -> None:

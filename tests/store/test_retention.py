@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from owed.model.identifiers import ATTEMPT, ENDPOINT, EVENT, REPLAY, base62, milliseconds, uuid7
+from owed.store.listeners import keep_seen
 from owed.store.retention import EVENTS, STEP, Forgetting, IdPlace, LanePlace, Retention, Waiting, forget_due, id_before
 from tests.store.workers import pooled, rows, session
 
@@ -144,7 +145,7 @@ async def test_an_endpoint_goes_long_after_it_was_deleted_and_its_deliveries_at_
 
 async def test_a_listener_that_is_gone_is_deleted(dsn: str, merchants_tenant: int) -> None:
     tenant = merchants_tenant
-    minutes = [NOW - timedelta(minutes=age) for age in (4, 6)]
+    minutes = [datetime.now(UTC) - timedelta(minutes=age) for age in (2, 6)]
     seen, unseen = (endpoint(tenant, is_listener=True, seen_at=at) for at in minutes)
     never_seen, no_listener = endpoint(tenant, is_listener=True), endpoint(tenant)
     async with session(dsn) as psql:
@@ -153,6 +154,21 @@ async def test_a_listener_that_is_gone_is_deleted(dsn: str, merchants_tenant: in
         sql = "SELECT id FROM webhook_endpoint WHERE tenant_id = $1 AND deleted_at IS NULL"
 
         assert {row["id"] for row in await psql.fetch(sql, tenant)} == {seen[1], no_listener[1]}
+
+
+async def test_a_listener_says_that_it_is_there_and_learns_when_it_gets_nothing_more(
+    dsn: str, merchants_tenant: int
+) -> None:
+    tenant, long_ago = merchants_tenant, NOW - timedelta(hours=1)
+    standing, deleted = (endpoint(tenant, at, is_listener=True, seen_at=long_ago) for at in (None, NOW))
+    async with session(dsn) as psql, pooled(dsn) as pool:
+        await copy(psql, "webhook_endpoint", [standing, deleted])
+        still_there = [await keep_seen(pool, tenant, each[1]) for each in (standing, deleted)]
+        await forgotten(dsn)
+        sql = "SELECT id FROM webhook_endpoint WHERE tenant_id = $1 AND deleted_at IS NULL"
+
+        assert still_there == [True, False]
+        assert [row["id"] for row in await psql.fetch(sql, tenant)] == [standing[1]]
 
 
 async def test_workers_that_forget_at_the_same_time_do_not_hurt_each_other(dsn: str, merchants_tenant: int) -> None:

@@ -29,8 +29,9 @@ MOST_BEHIND = 500
 LOCK_WAIT = 5.0
 """Seconds to wait for an endpoint that another worker is at: each takes milliseconds."""
 
-OPEN = "enabled AND deleted_at IS NULL AND (rests_until IS NULL OR rests_until <= now())"
-"""Whether an endpoint takes deliveries now."""
+OPEN = """enabled AND deleted_at IS NULL
+       AND (rests_until IS NULL OR rests_until <= now() OR resumed_to < resumed_at)"""
+"""Whether an endpoint takes deliveries now: one that was enabled just now does, whatever its receiver has asked for."""
 
 READY = f"""
     -- The endpoints that have something to do: a delivery that is due, an event that they have not seen, a replay, or

@@ -19,14 +19,15 @@ from owed.store.deliveries import Deliveries, EndpointKey
 from owed.store.dispatch import Dispatch
 from owed.webhooks.pump import POLL, Parts, Pump, Sends
 from owed.webhooks.recorder import Recorder
+from owed.webhooks.window import Room, Window
 
 logger = logging.getLogger("owed.webhooks")
 
 QUERIES = 6
 """Pumps that ask the database at the same time; the pool has room for the recorder and the look-out beside them."""
 
-REQUESTS = 512
-"""Requests under way at the same time, to all receivers together."""
+MOST_KNOWN = 10_000
+"""Endpoints of which we remember how their receivers do."""
 
 
 class Deliverer:
@@ -51,6 +52,7 @@ class Deliverer:
         self._deliveries = Deliveries(pool, 2 * patience + 5, EndpointKey(*listener) if listener else None)
         self._recorder = Recorder(self._deliveries, self._nudge)
         self._pumps: dict[EndpointKey, Pump] = {}
+        self._windows: dict[EndpointKey, Window] = {}
         self._parts = Parts(
             self._deliveries,
             Dispatch(self._deliveries),
@@ -60,7 +62,7 @@ class Deliverer:
             patience,
             IdSource(random.Random(os.urandom(32))),
             asyncio.Semaphore(QUERIES),
-            asyncio.Semaphore(REQUESTS),
+            Room(),
             noted,
         )
 
@@ -89,8 +91,11 @@ class Deliverer:
         except (Unavailable, Conflict) as error:
             logger.warning("the database cannot say what is to be delivered: %s", error)
             return
+        if len(self._windows) > MOST_KNOWN:
+            self._windows.clear()
         for endpoint in ready:
-            self._pumps[endpoint] = Pump(endpoint, self._parts)
+            window = self._windows.setdefault(endpoint, Window())
+            self._pumps[endpoint] = Pump(endpoint, window, self._parts)
             pumping.create_task(self._serve(endpoint))
 
     async def _serve(self, endpoint: EndpointKey) -> None:

@@ -16,7 +16,7 @@ from owed.store.deliveries import Deliveries, EndpointKey, Lane
 from owed.store.dispatch import Dispatch
 from owed.webhooks.recorder import Recorder
 from owed.webhooks.sender import Message
-from owed.webhooks.window import Window
+from owed.webhooks.window import Room, Window
 
 POLL = 0.1
 """Seconds between two looks for something to do."""
@@ -38,7 +38,7 @@ class Parts(NamedTuple):
     Attributes:
         patience: Seconds that an attempt may take.
         queries: Bounds the pumps that ask the database at the same time.
-        requests: Bounds the requests to all receivers at the same time.
+        room: Bounds the requests to all receivers at the same time.
         noted: Is told of every attempt.
     """
 
@@ -50,7 +50,7 @@ class Parts(NamedTuple):
     patience: float
     ids: IdSource
     queries: asyncio.Semaphore
-    requests: asyncio.Semaphore
+    room: Room
     noted: Callable[[Claimed, Attempt], None]
 
 
@@ -69,9 +69,8 @@ class Run(NamedTuple):
 class Pump:
     """Serves one endpoint for as long as there is something to do for it."""
 
-    def __init__(self, endpoint: EndpointKey, parts: Parts) -> None:
-        self._endpoint, self._parts = endpoint, parts
-        self._window = Window()
+    def __init__(self, endpoint: EndpointKey, window: Window, parts: Parts) -> None:
+        self._endpoint, self._window, self._parts = endpoint, window, parts
         self._queue: deque[Run] = deque()
         self._runners: set[asyncio.Task[None]] = set()
         self._nudged = asyncio.Event()
@@ -160,7 +159,7 @@ class Pump:
         outcomes: list[Outcome] = []
         begun_by = min(run.begun_by, time.monotonic() + LONGEST_RUN)
         for delivery in run.lane:
-            async with self._parts.requests:
+            async with self._parts.room.one(self._endpoint.tenant_id, self._window):
                 if self._closing or time.monotonic() > begun_by:
                     break
                 outcomes.append(await self._deliver(run.receiver, delivery))
