@@ -3,7 +3,8 @@
 import os
 import typing
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -57,6 +58,13 @@ class Settings(msgspec.Struct, frozen=True):
     """Seconds that an event which fails holds back the later events of its object."""
     keep_events_days: Annotated[int, Meta(ge=1, le=36_500)] = 90
     keep_attempts_days: Annotated[int, Meta(ge=1, le=36_500)] = 30
+
+    @property
+    def is_heard_here_alone(self) -> bool:
+        """Tell whether a service with these settings listens to nobody but this machine."""
+        with suppress(ValueError):
+            return ip_address(self.host).is_loopback
+        return self.host == "localhost"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":

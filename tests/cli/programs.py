@@ -107,10 +107,11 @@ def is_worker(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def serving(home: Path, *arguments: str) -> Iterator[Serving]:
+def serving(home: Path, *arguments: str, **settings: str) -> Iterator[Serving]:
     """Run `owed serve` on a free port, and kill it at the end if it still runs."""
+    env = {**environment(home), **settings}
     with subprocess.Popen(
-        [*OWED, "serve", *arguments], env=environment(home), stdout=subprocess.PIPE, text=True, process_group=0
+        [*OWED, "serve", *arguments], env=env, stdout=subprocess.PIPE, text=True, process_group=0
     ) as process:
         service = Serving(process)
         try:

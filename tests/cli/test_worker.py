@@ -14,16 +14,19 @@ import msgspec
 import psutil
 import pytest
 
-from owed.cli.delivering import is_loopback
 from owed.cli.delivery_metrics import DeliveryMetrics
 from owed.database import embedded
 from owed.database.embedded import Server
 from owed.model.delivery import Attempt, Claimed
+from owed.settings import Settings
 from tests.cli.deliveries import Merchant, Receiver, merchant, receiver, rows, working
-from tests.cli.programs import Serving, is_stopped, postmaster, serving, wait_until
-from tests.database.places import short_directory
+from tests.cli.programs import Serving, is_stopped, owed, postmaster, serving, wait_until
+from tests.database.places import short_directory, value
 
 ATTEMPTS = "SELECT succeeded, error FROM delivery_attempt WHERE endpoint_id = $1 ORDER BY id"
+
+PATIENT = {"OWED_WEBHOOK_TIMEOUT": "40"}
+"""What a worker needs whose receiver is told to wait."""
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +129,7 @@ def test_a_delivery_worker_that_is_killed_is_replaced_and_what_it_counted_still_
 def test_a_delivery_worker_leaves_when_its_service_is_killed(home: Path, acme: Merchant, hook: Receiver) -> None:
     endpoint = acme.endpoint(hook.url)
     hook.may_answer.clear()
-    with serving(home, "--deliveries") as service:
+    with serving(home, "--deliveries", **PATIENT) as service:
         acme.customer("told")
         hook.next()
         orphan = deliverer(service)
@@ -143,7 +146,7 @@ def test_a_service_that_stops_finishes_its_attempts(
 ) -> None:
     endpoint = acme.endpoint(hook.url)
     hook.may_answer.clear()
-    with serving(home, "--deliveries", "--workers", workers) as service:
+    with serving(home, "--deliveries", "--workers", workers, **PATIENT) as service:
         service.get("/ready")
         acme.customer("told")
         hook.next()
@@ -170,7 +173,7 @@ def is_open(service: Serving) -> bool:
 
 def test_the_last_one_out_stops_postgresql_after_its_attempts(own_home: Path, hook: Receiver) -> None:
     hook.may_answer.clear()
-    with serving(own_home, "--deliveries") as service:
+    with serving(own_home, "--deliveries", **PATIENT) as service:
         acme = merchant(own_home, service)
         endpoint = acme.endpoint(hook.url)
         acme.customer("told")
@@ -190,7 +193,7 @@ def test_a_worker_that_is_told_to_stop_finishes_its_attempts_and_begins_no_other
 ) -> None:
     endpoint = acme.endpoint(hook.url)
     hook.may_answer.clear()
-    with working(home, log=tmp_path / "log") as worker:
+    with working(home, log=tmp_path / "log", **PATIENT) as worker:
         first = acme.customer("told")
         told = hook.next().data["id"]
         worker.terminate()
@@ -207,7 +210,7 @@ def test_a_worker_that_is_told_to_stop_finishes_its_attempts_and_begins_no_other
 def test_a_worker_that_is_told_twice_leaves_at_once(home: Path, acme: Merchant, hook: Receiver, tmp_path: Path) -> None:
     acme.endpoint(hook.url)
     hook.may_answer.clear()
-    with working(home, log=tmp_path / "log") as worker:
+    with working(home, log=tmp_path / "log", **PATIENT) as worker:
         acme.customer("told")
         hook.next()
         begun = time.monotonic()
@@ -224,26 +227,26 @@ def test_a_worker_waits_for_its_database_and_survives_its_end(own_home: Path, ho
     with serving(own_home) as service:
         acme = merchant(own_home, service)
         endpoint = acme.endpoint(hook.url)
-        first = acme.customer("first")
+        acme.customer("first")
         service.stop()
     settings = {"OWED_DATABASE_URL": Server(own_home).dsn, "OWED_WEBHOOK_ALLOW": "127.0.0.0/8"}
     with working(own_home, log=log, **settings) as worker:
         wait_until(lambda: "the database cannot be reached yet" in log.read_text())
         with serving(own_home) as service:
-            told = [hook.next().data["id"]]
+            told = [hook.next().data["external_reference"]]
             wait_until(lambda: rows(own_home, ATTEMPTS, endpoint["id"]))
             postmaster(own_home).kill()
-            wait_until(lambda: is_ready(service))
-            second = msgspec.structs.replace(acme, url=service.url).customer("second")
-            told += [hook.next().data["id"]]
+            wait_until(lambda: is_created(msgspec.structs.replace(acme, url=service.url), "second"))
+            told += [hook.next().data["external_reference"]]
             worker.terminate()
 
-            assert (told, worker.wait(10)) == ([first, second], 0)
+            assert (told, worker.wait(10)) == (["first", "second"], 0)
 
 
-def is_ready(service: Serving) -> bool:
+def is_created(acme: Merchant, reference: str) -> bool:
+    """Create a customer, if the database is there to do it."""
     try:
-        return service.get("/ready")[0] == 200
+        return bool(acme.customer(reference))
     except OSError:
         return False
 
@@ -260,6 +263,26 @@ def test_a_worker_beside_a_database_of_somebody_else_reaches_no_loopback(
     assert hook.arrivals.empty()
 
 
+def test_certificates_that_cannot_be_read_are_one_line(home: Path, api: Serving) -> None:
+    api.get("/health")
+    done = owed(home, "worker", OWED_WEBHOOK_CA_BUNDLE="/nowhere", OWED_LOG="off")
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        "owed: OWED_WEBHOOK_CA_BUNDLE is '/nowhere': no such file or directory\n",
+    )
+
+
+def test_a_database_that_is_not_migrated_is_one_line(home: Path, api: Serving) -> None:
+    api.get("/health")
+    dsn = Server(home).dsn
+    value(dsn, "CREATE DATABASE empty")
+    done = owed(home, "worker", "--database-url", dsn.replace("/postgres?", "/empty?"))
+
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "run `owed migrate`" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("host", "expected"),
     [
@@ -274,14 +297,14 @@ def test_a_worker_beside_a_database_of_somebody_else_reaches_no_loopback(
     ],
 )
 def test_a_service_is_heard_by_its_machine_alone_where_it_listens_on_loopback(host: str, expected: bool) -> None:
-    assert is_loopback(host) == expected
+    assert Settings(host=host).is_heard_here_alone == expected
 
 
 def test_a_worker_of_no_service_tells_the_log_what_it_has_done(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     metrics = DeliveryMetrics()
     now = datetime.now(UTC)
-    claimed = Claimed(1, "we_1", "evt_1", 1, "bcus_1", 1, 1, 0, None, None, False, b"{}", now)
+    claimed = Claimed(1, "we_1", "evt_1", 1, "bcus_1", 1, 1, 0, 0, None, None, False, b"{}", now)
     for status in (204, 500, 200):
         metrics.note(claimed, Attempt(now, 3, status=status))
     metrics._tell()

@@ -5,7 +5,6 @@ import logging
 import os
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from ipaddress import ip_address
 from typing import Any
 
 from owed.api.access import Access
@@ -135,7 +134,7 @@ async def assemble(settings: Settings) -> Service:
     metrics.gauges["owed_queue_length", "Commands that wait for a batch."] = lambda: len(engine.queue)
     metrics.gauges["owed_pool_connections_in_use", "Database connections at work."] = lambda: pool.in_use
     metrics.gauges["owed_pool_connections_limit", "Database connections at most."] = lambda: pool.size
-    policy = Policy(settings.webhook_allow, loopback=is_loopback(settings.host))
+    policy = Policy(settings.webhook_allow, loopback=settings.is_heard_here_alone)
     return Service(
         pool=pool,
         engine=engine,
@@ -157,14 +156,6 @@ async def assemble(settings: Settings) -> Service:
         sender=Sender(policy, settings.webhook_timeout, settings.webhook_ca_bundle),
         tests=Room("tests of endpoints", MOST_TESTS, MOST_TESTS_OF_ONE),
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a service that listens on a host is heard on this machine alone."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def create() -> App:

@@ -10,6 +10,7 @@ from owed.api.docs.operations import OPERATIONS, TAGS
 from owed.api.docs.parts import HEADERS, PARAMETERS, RATE_LIMIT
 from owed.api.docs.schema import reference
 from owed.api.docs.schemas import schemas
+from owed.api.docs.sent import webhooks
 from owed.api.fields import Schema
 from owed.api.messages import PROBLEM_JSON
 from owed.api.problems import CATALOGUE
@@ -30,10 +31,14 @@ SECURITY: Schema = {
     "description": "A secret API key: `sk_test_…` for test data, `sk_…` for live data. Keep it on your servers.",
 }
 
-TAKING_BACK = ("refund", "reversal")
-"""What stands under a payment."""
+LEADING = {
+    "endpoint": {"secret": "secret_id"},
+    "refund": {"payment": "payment_id"},
+    "reversal": {"payment": "payment_id"},
+}
+"""The members of a new object that name something else: by the parameter that takes the name."""
 
-ALWAYS_THERE = {401: ("WWW-Authenticate",), 429: ("Retry-After", *RATE_LIMIT), 503: ("Retry-After",)}
+ALWAYS_THERE = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 """The headers that a refusal with a status always has."""
 
 
@@ -53,6 +58,7 @@ def document() -> Schema:
         "security": [{"key": []}],
         "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
         "paths": paths(),
+        "webhooks": webhooks(),
         "components": {
             "schemas": schemas(),
             "parameters": PARAMETERS,
@@ -104,18 +110,20 @@ def answered(operation: Operation, success: Success) -> Schema:
         example = {} if success.example is None else {"example": success.example}
         found["content"] = {success.media_type: {"schema": reference("schemas", success.schema), **example}}
     if "Location" in success.headers:
-        found["links"] = leads_from(success.schema.lower())
+        found["links"] = leads_from(success.kind or success.schema.lower())
     return found
 
 
 def leads_from(kind: str) -> dict[str, Schema]:
     """Link to the operations that the id of a new object leads to: those with a parameter that names such an object."""
-    named = {kind: "$response.body#/id", **({"payment": "$response.body#/payment_id"} if kind in TAKING_BACK else {})}
-    return {
-        operation.id: {"operationId": operation.id, "parameters": named}
-        for operation in OPERATIONS.values()
-        if any(PARAMETERS[name]["name"] == kind for name in operation.parameters)
-    }
+    members = {kind: "id", **LEADING.get(kind, {})}
+    found = {}
+    for operation in OPERATIONS.values():
+        names = {PARAMETERS[name]["name"] for name in operation.parameters}
+        named = {name: f"$response.body#/{member}" for name, member in members.items() if name in names}
+        if kind in named:
+            found[operation.id] = {"operationId": operation.id, "parameters": named}
+    return found
 
 
 def problem_responses() -> dict[str, Schema]:
@@ -136,7 +144,7 @@ def refused(status: int, codes: list[Code]) -> Schema:
     """Describe the refusals with a status."""
     narrowed = {"properties": {"status": {"const": status}, "code": {"enum": [str(code) for code in codes]}}}
     always = ALWAYS_THERE.get(status, ())
-    optional = () if status == 429 else RATE_LIMIT
+    optional: tuple[str, ...] = RATE_LIMIT
     if status in {404, 409, 412, 422}:
         optional = ("Idempotent-Replayed", *optional)
     if status == 409:

@@ -6,9 +6,8 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from ipaddress import ip_address
 from typing import Any
 
 from owed.cli import stopping
@@ -63,7 +62,7 @@ def deliver(settings: Settings, metrics: DeliveryMetrics, *, is_ours: bool, unti
     """
 
     async def work(stop: Stopping) -> None:
-        policy = Policy(settings.webhook_allow, loopback=is_ours and is_loopback(settings.host))
+        policy = Policy(settings.webhook_allow, loopback=is_ours and settings.is_heard_here_alone)
         async with connected(settings, stop) as pool, sending(settings, policy) as sender:
             collect_rarely()
             await keep_delivering(settings, pool, sender, metrics, stop)
@@ -95,6 +94,7 @@ async def connected(settings: Settings, stop: Stopping) -> AsyncIterator[Pool]:
     try:
         while not (stop.asked.is_set() or await is_reached(pool)):
             await stop.pause(RETRY_AFTER)
+        logger.info("webhooks are delivered from now on")
         yield pool
     finally:
         await pool.close()
@@ -124,22 +124,11 @@ async def sending(settings: Settings, policy: Policy) -> AsyncIterator[Sender]:
     Args:
         policy: Where they may go.
     """
-    try:
-        sender = Sender(policy, settings.webhook_timeout, settings.webhook_ca_bundle)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise SettingsError(f"OWED_WEBHOOK_CA_BUNDLE is {str(settings.webhook_ca_bundle)!r}: {reason}") from error
+    sender = Sender(policy, settings.webhook_timeout, settings.webhook_ca_bundle)
     try:
         yield sender
     finally:
         await sender.close()
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a service that listens on a host is heard by this machine only."""
-    with suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host == "localhost"
 
 
 @asynccontextmanager

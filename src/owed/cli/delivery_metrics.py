@@ -47,7 +47,7 @@ class DeliveryMetrics:
     def note(self, delivery: Claimed, attempt: Attempt) -> None:
         """Count an attempt."""
         self._metrics.note_attempt("succeeded" if attempt.succeeded else "failed")
-        if delivery.attempts == 0 and delivery.recorded_at is not None:
+        if delivery.tried == 0 and delivery.recorded_at is not None:
             self._metrics.first_attempts.observe((attempt.attempted_at - delivery.recorded_at).total_seconds())
 
     async def keep(self, pool: Pool) -> None:

@@ -26,7 +26,7 @@ PATIENCE: Final = 5.0
 
 
 class DeliveryProcess:
-    """One process that delivers webhooks, for as long as it is wanted.
+    """One process that delivers webhooks, from when it is wanted to when it no longer is.
 
     Its standard input is a pipe of which we have the other end, and which closes when it is to leave: when we say so,
     and also when we are gone, however we went.
@@ -34,15 +34,25 @@ class DeliveryProcess:
 
     def __init__(self) -> None:
         self._to_hear, self._to_close = os.pipe()
-        self._unwanted = threading.Event()
+        self._begun, self._unwanted = threading.Event(), threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._keep, daemon=True)
         self._thread.start()
+
+    @property
+    def has_begun(self) -> bool:
+        """Tell whether it has been started."""
+        return self._begun.is_set()
+
+    def begin(self) -> None:
+        """Start it, if that has not been done yet."""
+        self._begun.set()
 
     def dismiss(self) -> None:
         """Tell it to take up nothing more and to leave, without waiting for that."""
         if not self._unwanted.is_set():
             self._unwanted.set()
+            self._begun.set()
             os.close(self._to_close)
 
     def see_off(self, seconds: float) -> None:
@@ -56,6 +66,7 @@ class DeliveryProcess:
 
     def _keep(self) -> None:
         pause = FIRST_PAUSE
+        self._begun.wait()
         while not self._unwanted.is_set():
             started = time.monotonic()
             how = self._run()

@@ -111,7 +111,7 @@ async def stay(tenant: Tenant, endpoint: WebhookEndpoint, stop: Stopping) -> Non
     """Say again and again that we are there, and stop when the endpoint gets nothing any more."""
     while True:
         with suppress(Unavailable, Conflict):
-            if not await keep_seen(tenant.pool, endpoint):
+            if not await keep_seen(tenant.pool, tenant.id, endpoint.id):
                 typer.echo(f"{endpoint.id} was disabled or deleted: nothing comes any more.", err=True)
                 stop.ask()
         await asyncio.sleep(SEEN_EVERY)

@@ -21,6 +21,7 @@ from owed.cli.errors import Refused
 from owed.cli.options import DatabaseUrl, DataDir, settings_from
 from owed.logs import configure
 from owed.settings import PREFIX, Settings
+from owed.webhooks.sender import trusting
 
 BACKLOG = 2048
 PORT_PATIENCE = 1.5
@@ -50,6 +51,7 @@ def serve(
     )
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    trusting(settings.webhook_ca_bundle)  # each process will: better refused here, and once
     with bound(settings) as listener:
         failed = _serve(settings, listener)
     raise SystemExit(1 if failed else 0)
@@ -112,11 +114,17 @@ def _run(settings: Settings, listener: socket.socket, deliveries: DeliveryProces
 
 
 class Server(uvicorn.Server):
-    """The API in this process: webhooks stop while it drains."""
+    """The API in this process: webhooks start when it has, and stop while it drains."""
 
     def __init__(self, config: uvicorn.Config, deliveries: DeliveryProcess | None) -> None:
         super().__init__(config)
         self._deliveries = deliveries
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        if self._deliveries is not None:
+            self._deliveries.begin()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what has been accepted."""
@@ -133,6 +141,12 @@ class Supervisor(Multiprocess):
     ) -> None:
         super().__init__(config, sockets)
         self._deliveries = deliveries
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace the workers that have died; webhooks start when the first of them has."""
+        super().keep_subprocess_alive()
+        if self._deliveries is not None and not self._deliveries.has_begun and self._is_ready():
+            self._deliveries.begin()
 
     def terminate_all(self) -> None:
         """Ask every worker to drain and leave; one that hangs cannot. The port refuses whoever comes from now on."""
@@ -158,6 +172,9 @@ class Supervisor(Multiprocess):
     def handle_hup(self) -> None:
         """Stop: the terminal is gone."""
         self.handle_term()
+
+    def _is_ready(self) -> bool:
+        return any(worker.is_ready(self.config.timeout_worker_healthcheck) for worker in self.processes)
 
 
 def bound(settings: Settings) -> socket.socket:

@@ -4,7 +4,6 @@ import signal
 import sys
 
 import msgspec
-import typer
 
 from owed.cli import session
 from owed.cli.delivering import deliver
@@ -19,7 +18,6 @@ def worker(*, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> Non
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     configure(settings.log)
-    typer.echo("Owed delivers webhooks. Ctrl-C stops it.")
     if settings.database_url:
         deliver(settings, DeliveryMetrics(), is_ours=False)
         return

@@ -30,7 +30,8 @@ class Claimed(msgspec.Struct, frozen=True):
     Attributes:
         claim: The token of the claim: without it no outcome is recorded.
         lane: What its place in a queue is of: its object, or itself where it is out of order.
-        attempts: How many there have been.
+        tried: Attempts that there ever were.
+        attempts: Those since it was begun, or begun afresh.
         is_late: Whether it is not to be attempted now, but to stop holding back the ones behind it.
         body: None where the event is forgotten already.
     """
@@ -42,6 +43,7 @@ class Claimed(msgspec.Struct, frozen=True):
     lane: str
     position: int
     sequence: int
+    tried: int
     attempts: int
     first_attempt_at: datetime | None
     retry_at: datetime | None

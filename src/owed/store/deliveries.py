@@ -90,7 +90,7 @@ CLAIM = """
  RETURNING delivery.*
          )
     SELECT claimed.tenant_id, claimed.endpoint_id, claimed.event_id, claimed.claim, claimed.lane, claimed.position,
-           claimed.sequence, claimed.attempts, claimed.first_attempt_at, claimed.retry_at,
+           claimed.sequence, claimed.tried, claimed.attempts, claimed.first_attempt_at, claimed.retry_at,
            coalesce(claimed.retry_at > now(), false) AS is_late, event.body, event.recorded_at
       FROM claimed
       LEFT JOIN LATERAL (

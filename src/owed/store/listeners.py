@@ -1,7 +1,6 @@
 """The endpoints of `owed listen`: each is there for as long as somebody listens."""
 
 from owed.database.pool import Pool
-from owed.model.webhook_endpoint import WebhookEndpoint
 from owed.store.failures import translated
 
 SEEN = """
@@ -20,11 +19,11 @@ DELETE_UNSEEN = """
 """
 
 
-async def keep_seen(pool: Pool, listener: WebhookEndpoint) -> bool:
+async def keep_seen(pool: Pool, tenant_id: int, listener_id: str) -> bool:
     """Say that a listener is there, and tell whether it still gets anything."""
     with translated():
         async with pool.connection() as connection:
-            rows = await connection.fetch(SEEN, listener.tenant_id, listener.id)
+            rows = await connection.fetch(SEEN, tenant_id, listener_id)
     return bool(rows) and bool(rows[0]["enabled"])
 
 

@@ -24,6 +24,7 @@ from yarl import URL
 from owed import __version__
 from owed.model.access import Mode
 from owed.model.delivery import Attempt
+from owed.settings import SettingsError
 from owed.webhooks.addresses import Policy
 from owed.webhooks.resolver import AddressRefused, CheckedResolver, LookUp, look_up
 from owed.webhooks.signing import signed_headers
@@ -119,9 +120,12 @@ class Sender:
             timeout: Seconds that an attempt may take, from the look-up of the name to the last byte.
             ca_bundle: Certificates to trust in place of the system's.
             look_up: Gives the addresses of a name.
+
+        Raises:
+            SettingsError: The certificates cannot be read.
         """
         self._timeout = timeout
-        context = ssl.create_default_context(cafile=ca_bundle)
+        context = trusting(ca_bundle)
         context.set_alpn_protocols(["http/1.1"])
         self._sessions = {mode: _session(_Connector(policy, mode, look_up, context)) for mode in MODES}
 
@@ -158,6 +162,19 @@ class Sender:
             if response.status in (429, 503):
                 trip.retry_after = _retry_after(response.headers.get("Retry-After", ""), at)
             await _read(response, trip)
+
+
+def trusting(ca_bundle: Path | None) -> ssl.SSLContext:
+    """Trust the certificates in a file, or those of the system where there is none.
+
+    Raises:
+        SettingsError: It cannot be read, or holds something else.
+    """
+    try:
+        return ssl.create_default_context(cafile=ca_bundle)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise SettingsError(f"OWED_WEBHOOK_CA_BUNDLE is {str(ca_bundle)!r}: {reason}") from error
 
 
 def _session(connector: _Connector) -> aiohttp.ClientSession:
