@@ -154,7 +154,7 @@ def redirect(to: str, status: int = 302) -> Script:
 
 def gzip_bomb(megabytes: int = 16) -> Script:
     """Answer with little that becomes much where it is unpacked."""
-    return answer(200, gzip.compress(bytes(megabytes << 20)), {"Content-Encoding": "gzip"})
+    return answer(200, gzip.compress(bytes(megabytes << 20), mtime=0), {"Content-Encoding": "gzip"})
 
 
 def cut_short() -> Script:
@@ -189,8 +189,17 @@ async def drip(caller: Caller) -> bool:
     return False
 
 
-async def flood(caller: Caller) -> bool:
-    """Answer with a body that comes fast, and never ends."""
-    await caller.get(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
-    while True:
-        await caller.get(b"more and more..." * 4096)
+def endless(start: bytes, more: bytes) -> Script:
+    """Answer with what comes fast, and never ends."""
+
+    async def script(caller: Caller) -> bool:
+        await caller.get(start)
+        while True:
+            await caller.get(more)
+
+    return script
+
+
+flood = endless(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", b"more and more..." * 4096)
+interim = endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 2000)
+framing = endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"and=so;" * 8000)

@@ -29,8 +29,10 @@ from tests.webhooks.receiver import (
     cut_short,
     drip,
     flood,
+    framing,
     gzip_bomb,
     hang,
+    interim,
     raw,
     redirect,
     reset,
@@ -209,13 +211,23 @@ async def test_a_connection_is_kept_after_an_answer_of_16_kib_and_not_after_a_lo
     assert receiver.connections == 2
 
 
+@pytest.mark.parametrize("script", [interim, framing], ids=["interim answers", "the framing of a chunk"])
+async def test_what_never_ends_and_is_no_body_is_given_up_early(receiver: Receiver, script: Script) -> None:
+    receiver.plan(script)
+    async with sending() as sender:
+        attempt = await sender.send(message(receiver.url))
+
+    assert not attempt.succeeded
+    assert attempt.error == "answer goes on without end"
+
+
 async def test_nothing_is_unpacked(receiver: Receiver) -> None:
     receiver.plan(gzip_bomb())
     async with sending() as sender:
         attempt = await sender.send(message(receiver.url))
 
     assert attempt.succeeded
-    assert attempt.answer == gzip.compress(bytes(16 << 20))[:2048]
+    assert attempt.answer == gzip.compress(bytes(16 << 20), mtime=0)[:2048]
 
 
 async def test_no_cookie_is_kept(receiver: Receiver) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from heapq import nlargest
 from typing import Final, NamedTuple
 
 import psutil
@@ -26,29 +27,33 @@ PAYMENTS: Final = 6
 """Each to a third of the customers, so that every one has three events."""
 EVENTS: Final = CUSTOMERS + 100 * PAYMENTS
 
-LULL: Final = 0.1
+LULL: Final = 0.25
 """Seconds without a new request after which a receiver answers all that it has."""
 
 DRAINED_WITHIN: Final = 60.0
 
 EVENTS_OF: Final = "SELECT event.id FROM event JOIN tenant ON tenant.id = tenant_id WHERE merchant_id = $1"
 BALANCE: Final = {"currency": "ZAR", "balance": 1000}
+PATIENT: Final = {"OWED_WEBHOOK_TIMEOUT": "60"}
 IMPATIENT: Final = {"OWED_WEBHOOK_TIMEOUT": "2", "OWED_WEBHOOK_RETRIES": "2"}
 """What makes claims short, and leaves time after the first failure."""
 
 
 class Crowd:
-    """A receiver that lets its callers wait until nobody more comes, and then answers all at once.
+    """A receiver that keeps its callers waiting until nobody more comes, and then answers all at once.
 
-    So what it does in a time does not depend on how busy this machine is, but on how many it is asked at once.
+    So what it does in a time does not depend on how busy this machine is, but on how many ask at once.
 
     Attributes:
+        is_open: Whether it answers at all yet.
         rounds: How many requests were there at once, each time that it answered.
         ports: How many requests came from each port of a worker.
+        taken: How often it has taken each event.
         twice: The events that were asked of it while it had not answered the last request for them.
     """
 
     def __init__(self) -> None:
+        self.is_open = False
         self.rounds: list[int] = []
         self.ports: Counter[int] = Counter()
         self.taken: Counter[str] = Counter()
@@ -59,22 +64,25 @@ class Crowd:
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Wait with all who are here, and take the event."""
-        event = request.headers["webhook-id"]
+        event, go = request.headers["webhook-id"], self._go
         self.ports[request.transport.get_extra_info("peername")[1] if request.transport else 0] += 1
         if event in self._here:
             self.twice.append(event)
         self._here.add(event)
-        self._wait_for_a_lull()
-        await self._go.wait()
+        self._answer_in(0 if len(self._here) == 2 * LARGEST else LULL)
+        await go.wait()
         self.taken[event] += 1
         return web.Response(status=204)
 
-    def _wait_for_a_lull(self) -> None:
+    def _answer_in(self, seconds: float) -> None:
         if self._lull is not None:
             self._lull.cancel()
-        self._lull = asyncio.get_running_loop().call_later(LULL, self._answer_all)
+        self._lull = asyncio.get_running_loop().call_later(seconds, self._answer_all)
 
     def _answer_all(self) -> None:
+        if not self.is_open:
+            self._answer_in(LULL)
+            return
         self.rounds.append(len(self._here))
         self._here = set()
         self._go.set()
@@ -140,20 +148,25 @@ def drains(service: Service, database: Database) -> dict[int, Drain]:
 
 
 def drained(service: Service, client: Client, path: str, crowd: Crowd, count: int, events: set[str]) -> Drain:
-    """Have so many workers deliver the backlog of an endpoint."""
+    """Have so many workers deliver the backlog of an endpoint, beginning all together."""
     owners: dict[int, int] = {}
     assert client.patch(path, {"enabled": True, "backlog": "resume"}).status == 200
     with ExitStack() as running:
-        workers = [running.enter_context(worker(service)) for _ in range(count)]
+        workers = [running.enter_context(worker(service, **PATIENT)) for _ in range(count)]
 
-        def is_over() -> bool:
+        def look() -> None:
             if crowd.ports.keys() - owners.keys():
                 owners.update((port, each.pid) for each in workers for port in ports_of(each))
-            return len(crowd.taken) >= EVENTS
+
+        def is_over() -> bool:
+            look()
+            crowd.is_open = crowd.is_open or set(owners.values()) == {each.pid for each in workers}
+            return len(crowd.taken) == EVENTS
 
         wait_until(is_over, f"{count} workers have delivered everything", DRAINED_WITHIN)
         wait_until(lambda: pending(client, path) == 0, "all of it is recorded")
-    sent = Counter({owners[port]: 0 for port in crowd.ports})
+        look()
+    sent = Counter[int]()
     for port, requests in crowd.ports.items():
         sent[owners[port]] += requests
     return Drain(crowd, events, [sent[each.pid] / sent.total() for each in workers])
@@ -170,10 +183,9 @@ def test_one_worker_asks_a_receiver_for_no_more_at_once_than_it_may(drains: dict
 
 
 def test_a_second_worker_adds_throughput_where_the_receiver_is_the_limit(drains: dict[int, Drain]) -> None:
-    one, two = drains[1].receiver.rounds, drains[2].receiver.rounds
+    one, two = (sum(nlargest(5, drain.receiver.rounds)) for drain in drains.values())
 
-    assert max(two) > LARGEST
-    assert len(one) >= 1.4 * len(two), (one, two)
+    assert two >= 1.4 * one
 
 
 def test_two_workers_do_a_fair_share_each(drains: dict[int, Drain]) -> None:

@@ -174,7 +174,10 @@ NEVER_TAKEN = """
                               AND attempt.succeeded))
 """
 
-ASKED_FOR = f"recorded_at >= $6 AND recorded_at <= $7 AND {OF_TYPE}"
+ASKED_FOR = f"""chunk.recorded_at >= $6 AND chunk.recorded_at <= $7 AND {OF_TYPE}
+       -- What the feed has yet to bring comes with it, in its place.
+       AND NOT ((chunk.position, chunk.sequence, chunk.id) > ($11::bigint, $12::bigint, $13::text)
+                AND chunk.recorded_at > $14 AND ('*' = ANY($15::text[]) OR type = ANY($15)))"""
 
 TAKE_PERIOD = (
     ADD.format(tried=TRIED.format(event="wanted.id"), chunk=PERIOD, wanted=f"{ASKED_FOR} AND {NEVER_TAKEN}")
@@ -222,9 +225,9 @@ async def take(connection: Connection, endpoint: asyncpg.Record) -> bool:
     if replays := await connection.fetch(NEXT_REPLAY, endpoint["tenant_id"], endpoint["id"]):
         await replay(connection, endpoint, replays[0])
         return True
-    place = (endpoint["position"], endpoint["sequence"], endpoint["event_id"])
     key = (endpoint["tenant_id"], endpoint["id"])
-    return bool(await connection.fetch(TAKE_FEED, *key, *place, CHUNK, endpoint["starts_at"], endpoint["types"]))
+    *place, starts_at, types = fed(endpoint)
+    return bool(await connection.fetch(TAKE_FEED, *key, *place, CHUNK, starts_at, types))
 
 
 async def resume(connection: Connection, endpoint: asyncpg.Record) -> bool:
@@ -245,7 +248,13 @@ async def replay(connection: Connection, endpoint: asyncpg.Record, asked: asyncp
         await connection.fetch(REDELIVER, *key, asked["event_id"])
         await connection.fetch(FINISH_REPLAY, endpoint["tenant_id"], asked["id"])
         return
-    await connection.fetch(TAKE_PERIOD, *key, *period(asked), asked["types"], asked["only_failed"], asked["id"])
+    replayed = (*period(asked), asked["types"], asked["only_failed"], asked["id"])
+    await connection.fetch(TAKE_PERIOD, *key, *replayed, *fed(endpoint))
+
+
+def fed(endpoint: asyncpg.Record) -> tuple[Any, ...]:
+    """Give what tells which events the feed has yet to bring to an endpoint: its place, and what it takes."""
+    return tuple(endpoint[name] for name in ("position", "sequence", "event_id", "starts_at", "types"))
 
 
 def period(asked: asyncpg.Record) -> tuple[Any, ...]:

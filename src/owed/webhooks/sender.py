@@ -10,15 +10,12 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import aiohttp
-from aiohttp.connector import Connection
 from yarl import URL
 
 from owed import __version__
@@ -26,7 +23,8 @@ from owed.model.access import Mode
 from owed.model.delivery import Attempt
 from owed.settings import SettingsError
 from owed.webhooks.addresses import Policy
-from owed.webhooks.resolver import AddressRefused, CheckedResolver, LookUp, look_up
+from owed.webhooks.connector import Connector, Trip, current_trip
+from owed.webhooks.resolver import AddressRefused, LookUp, look_up
 from owed.webhooks.signing import signed_headers
 from owed.webhooks.urls import UnusableUrl, host_of
 
@@ -35,9 +33,6 @@ logger = logging.getLogger("owed.webhooks")
 MOST_READ: Final = 16 * 1024
 MOST_KEPT: Final = 2 * 1024
 LONGEST_ERROR: Final = 500
-IDLE_SECONDS: Final = 1.5
-"""How long a connection is kept for the next event: less than receivers keep it, which close after 2 s or more."""
-
 MODES: Final[tuple[Mode, ...]] = ("test", "live")
 HEADERS: Final = {
     "Content-Type": "application/json",
@@ -60,55 +55,6 @@ class Message(NamedTuple):
     mode: Mode
 
 
-class _Trip:
-    """How far one attempt has come."""
-
-    __slots__ = ("address", "answer", "retry_after", "status")
-
-    def __init__(self) -> None:
-        self.address: str | None = None
-        self.status: int | None = None
-        self.answer: bytes | None = None
-        self.retry_after: float | None = None
-
-
-_trip: ContextVar[_Trip] = ContextVar("trip")
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Connects to what the policy allows, by name or by number, and notes where each request goes."""
-
-    def __init__(self, policy: Policy, mode: Mode, look_up: LookUp, context: ssl.SSLContext) -> None:
-        self._policy = policy
-        self._mode = mode
-        super().__init__(
-            resolver=CheckedResolver(policy, mode, look_up),
-            ssl=context,
-            limit=0,
-            keepalive_timeout=IDLE_SECONDS,
-            socket_factory=self._socket,
-        )
-
-    def _socket(self, info: tuple[Any, ...]) -> socket.socket:
-        """Make the socket to an address: the last gate, which those that stand in a URL pass through too."""
-        family, kind, protocol, _, (host, *_) = info
-        if reason := self._policy.refusal(ip_address(host), self._mode):
-            raise AddressRefused(reason)
-        _trip.get().address = host
-        return socket.socket(family, kind, protocol)
-
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Any],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  (of aiohttp)
-    ) -> Connection:
-        connection = await super().connect(req, traces, timeout)
-        if connection.transport is not None and (peer := connection.transport.get_extra_info("peername")):
-            _trip.get().address = peer[0]
-        return connection
-
-
 class Sender:
     """Sends messages, each once, over connections that it keeps for a moment."""
 
@@ -127,13 +73,13 @@ class Sender:
         self._timeout = timeout
         context = trusting(ca_bundle)
         context.set_alpn_protocols(["http/1.1"])
-        self._sessions = {mode: _session(_Connector(policy, mode, look_up, context)) for mode in MODES}
+        self._sessions = {mode: _session(Connector(policy, mode, look_up, context)) for mode in MODES}
 
     async def send(self, message: Message) -> Attempt:
         """Send a message once. Whatever goes wrong is told by the attempt."""
         attempted_at, start = datetime.now(UTC), time.perf_counter()
-        trip = _Trip()
-        _trip.set(trip)
+        trip = Trip()
+        current_trip.set(trip)
         error = _printable(await self._error_of(message, attempted_at, trip))
         duration_ms = round((time.perf_counter() - start) * 1000)
         return Attempt(attempted_at, duration_ms, trip.address, trip.status, trip.answer, error, trip.retry_after)
@@ -143,17 +89,17 @@ class Sender:
         for session in self._sessions.values():
             await session.close()
 
-    async def _error_of(self, message: Message, at: datetime, trip: _Trip) -> str | None:
+    async def _error_of(self, message: Message, at: datetime, trip: Trip) -> str | None:
         try:
             async with asyncio.timeout(self._timeout):
                 await self._exchange(message, at, trip)
         except TimeoutError:
             return f"timed out after {self._timeout:g} s"
         except Exception as error:  # noqa: BLE001  (nothing that a receiver does may end the worker)
-            return _reason(error)
+            return "answer goes on without end" if trip.is_endless else _reason(error)
         return "redirects are not followed" if trip.status in REDIRECTS else None
 
-    async def _exchange(self, message: Message, at: datetime, trip: _Trip) -> None:
+    async def _exchange(self, message: Message, at: datetime, trip: Trip) -> None:
         url = _url(message.url, message.mode)
         headers = signed_headers(message.event_id, at, message.body, message.secrets)
         session = self._sessions[message.mode]
@@ -177,7 +123,7 @@ def trusting(ca_bundle: Path | None) -> ssl.SSLContext:
         raise SettingsError(f"OWED_WEBHOOK_CA_BUNDLE is {str(ca_bundle)!r}: {reason}") from error
 
 
-def _session(connector: _Connector) -> aiohttp.ClientSession:
+def _session(connector: Connector) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
         headers=HEADERS,
@@ -196,7 +142,7 @@ def _url(text: str, mode: Mode) -> URL:
     return URL(text, encoded=True)
 
 
-async def _read(response: aiohttp.ClientResponse, trip: _Trip) -> None:
+async def _read(response: aiohttp.ClientResponse, trip: Trip) -> None:
     """Keep the beginning of an answer, and hang up on one that goes on and on."""
     size, trip.answer = 0, b""
     while chunk := await response.content.readany():

@@ -1,23 +1,15 @@
 """A merchant listens: it registers endpoints, verifies what they get, and gets what it asked for and nothing else."""
 
+import json
+
 from standardwebhooks import Webhook
 
 from tests.contract.client import JSON
 from tests.contract.samples import REFUND, a_bill, a_customer, a_payment, an_account, as_it_stands, at
 from tests.failure.stand import wait_until
-from tests.webhooks.receiver import Request
-from tests.webhooks.scenarios.merchant import (
-    APPLIED,
-    ENDPOINTS,
-    EVENTS,
-    Hook,
-    Shop,
-    Told,
-    applied,
-    event_of,
-    got,
-    verifies,
-)
+from tests.webhooks.receiver import Request, answer
+from tests.webhooks.scenarios.merchant import ENDPOINTS, EVENTS, Hook, Shop, got, rests_until
+from tests.webhooks.scenarios.tellings import APPLIED, Told, applied, event_of, told_by, verifies
 
 
 def signatures(request: Request) -> list[str]:
@@ -142,18 +134,22 @@ def test_what_an_endpoint_asks_for_may_change(shop: Shop) -> None:
     shop.hears(hook, Told("bill.updated", changed))
 
 
-def test_deliveries_move_with_the_url(shop: Shop) -> None:
-    """What the old receiver did not take goes to the new one, and the old one hears nothing more."""
-    hook = shop.hook()
+def test_what_waits_moves_with_the_url_and_goes_with_the_endpoint(shop: Shop) -> None:
+    """What the old receiver did not take goes to the new one alone, and nowhere once the endpoint is deleted."""
+    hook, deleted = shop.hook(), shop.hook()
     old, new = hook.ear, shop.ear()
     bill = a_bill(shop.client)
-    old.rest_for(bill)
+    for each in (hook, deleted):
+        each.ear.rest_for(bill)
     first = applied(a_payment(shop.client, bill=bill["id"]))
-    wait_until(lambda: "resting_until" in hook.status, "the receiver rests")
+    for each in (deleted, hook):
+        rests_until(each)
     second = applied(a_payment(shop.client, bill=bill["id"]))
+    assert shop.client.send("DELETE", deleted.path).status == 204
     hook.move(new)
     shop.hears(hook, first, first, second)
     assert (len(old.about(bill)), len(new.about(bill))) == (1, 2)
+    assert [told_by(request) for request in deleted.news()] == [first]
 
 
 def test_a_deleted_endpoint_gets_nothing_more(shop: Shop) -> None:
@@ -167,22 +163,6 @@ def test_a_deleted_endpoint_gets_nothing_more(shop: Shop) -> None:
     shop.drain(other)
     assert shop.client.get(deleted.path).status == 404
     assert deleted.news() == []
-
-
-def test_a_deleted_endpoint_is_not_attempted_again(shop: Shop) -> None:
-    """Nor does it get what was waiting for it when it was deleted."""
-    deleted, other = shop.hook(), shop.hook()
-    bill = a_bill(shop.client)
-    deleted.ear.rest_for(bill)
-    first = applied(a_payment(shop.client, bill=bill["id"]))
-    wait_until(lambda: "resting_until" in deleted.status, "the receiver rests")
-    shop.client.send("DELETE", deleted.path)
-    rested = shop.hook()
-    rested.ear.rest_for(bill)
-    second = applied(a_payment(shop.client, bill=bill["id"]))
-    shop.hears(rested, second, second)
-    shop.hears(other, first, second)
-    assert len(deleted.news()) == 1
 
 
 def test_the_pull_feed_and_the_deliveries_agree(shop: Shop) -> None:
@@ -220,3 +200,38 @@ def test_the_merchants_list_shows_its_endpoints_and_not_their_secrets(shop: Shop
     listed = got(shop.client.get(ENDPOINTS))["data"]
     assert listed == [hook.shown for hook in reversed(hooks)]
     assert all("secret" not in endpoint for endpoint in listed)
+
+
+def test_a_sample_is_sent_signed_and_leaves_nothing_behind(shop: Shop) -> None:
+    """Also to an endpoint that is disabled; what comes of it is told at once, good or bad."""
+    hook = shop.hook(enabled=False)
+    told = got(shop.client.send("POST", f"{hook.path}/test"))
+    (request,) = hook.news()
+    assert (told["succeeded"], told["status"], told_by(request).type) == (True, 204, APPLIED)
+    hook.ear.plan(answer(500, b"no such route"))
+    told = got(shop.client.post(f"{hook.path}/test", {"type": "bill.paid"}))
+    assert (told["succeeded"], told["status"], told["answer"]) == (False, 500, "no such route")
+    (again,) = hook.news()
+    assert told_by(again).type == "bill.paid"
+    assert [shop.client.get(f"{EVENTS}/{event_of(each)}").status for each in (request, again)] == [404, 404]
+    assert hook.status == {"enabled": False, "pending": 0, "failed": 0}
+
+
+def test_a_merchant_finds_out_why_its_receiver_refuses(shop: Shop) -> None:
+    hook, other = shop.hook(), shop.hook()
+    payment = a_payment(shop.client, bill=a_bill(shop.client)["id"], metadata={"note": "Zoë"})
+    (request,) = shop.hears(hook, applied(payment))
+    body = request.body.decode()
+
+    def failed_step(body: str, secret: Hook, **headers: str) -> str | None:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        asked = {"headers": request.headers | named, "body": body, "secret": secret.shown["secret_id"]}
+        found = got(shop.client.post(f"{ENDPOINTS}/verify-signature", asked))
+        assert found["verified"] == ("failed_step" not in found)
+        return found.get("failed_step")
+
+    assert failed_step(body, hook) is None
+    assert failed_step(json.dumps(json.loads(body)), hook) == "body"
+    assert failed_step(body, other) == "secret"
+    assert failed_step(body, hook, webhook_timestamp="1700000000") == "time"
+    assert failed_step(body, hook, webhook_id="evt") == "headers"

@@ -12,7 +12,8 @@ from tests.contract.service import Merchant, Service, data_directory
 from tests.failure.stand import wait_until
 from tests.webhooks.receiver import answer
 from tests.webhooks.scenarios.conftest import IMPATIENT
-from tests.webhooks.scenarios.merchant import ENDPOINTS, Ear, Shop, applied, event_of, told_by
+from tests.webhooks.scenarios.merchant import ENDPOINTS, Ear, Shop
+from tests.webhooks.scenarios.tellings import applied, event_of, told_by
 
 CERTIFICATES: Final = Path(__file__).parent / "certificates"
 AUTHORITY: Final = CERTIFICATES / "authority.pem"

@@ -76,8 +76,8 @@ CREATE TABLE delivery (
     event_id          text COLLATE "C" NOT NULL,
     due_at            timestamptz,  -- null: it waits behind another, or has failed; while claimed: when the claim ends
     claim             bigint,       -- of the worker that has it now
-    tried             smallint NOT NULL DEFAULT 0,  -- attempts that there ever were
-    attempts          smallint NOT NULL DEFAULT 0,  -- those since it was begun, or begun afresh
+    tried             integer NOT NULL DEFAULT 0,  -- attempts that there ever were
+    attempts          integer NOT NULL DEFAULT 0,  -- those since it was begun, or begun afresh
     first_attempt_at  timestamptz,
     retry_at          timestamptz,  -- when it is to be attempted again; due earlier only to be set aside
     failed_at         timestamptz,  -- when its last retry was used up
@@ -91,7 +91,7 @@ CREATE TABLE delivery_attempt (
     id               text COLLATE "C" NOT NULL,
     event_id         text COLLATE "C" NOT NULL,
     endpoint_id      text COLLATE "C" NOT NULL,
-    number           smallint NOT NULL,
+    number           integer NOT NULL,
     attempted_at     timestamptz NOT NULL,
     duration_ms      integer NOT NULL,
     address          text,
