@@ -103,6 +103,8 @@ class Connector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  (of aiohttp)
     ) -> Connection:
         connection = await super().connect(req, traces, timeout)
+        if isinstance(connection.protocol, Protocol):
+            connection.protocol.begin(current_trip.get())
         if connection.transport is not None and (peer := connection.transport.get_extra_info("peername")):
             current_trip.get().address = peer[0]
         return connection
