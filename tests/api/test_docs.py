@@ -82,14 +82,15 @@ def test_every_link_within_a_page_leads_to_a_place_in_it(anonymous: Client, path
 
 def test_every_operation_has_its_place_on_the_page_under_its_group(anonymous: Client) -> None:
     page = anonymous.get("/docs").body.decode()
+    document = anonymous.get("/openapi.json").json()
     operations = [
-        operation for path in anonymous.get("/openapi.json").json()["paths"].values() for operation in path.values()
+        operation for kind in ("paths", "webhooks") for path in document[kind].values() for operation in path.values()
     ]
     groups = [re.findall(r'<article id="([^"]+)"', section) for section in page.split("<section>")[1:]]
 
     assert groups == [
         [operation["operationId"] for operation in operations if operation["tags"] == [tag["name"]]]
-        for tag in anonymous.get("/openapi.json").json()["tags"]
+        for tag in document["tags"]
     ]
 
 
@@ -106,6 +107,19 @@ def test_the_examples_are_at_the_public_address_where_there_is_one(serve: Callab
     assert set(re.findall(r"curl (?:-X \w+ )?(\S+?)(?=/billing|/health|/ready|/metrics)", page)) == {
         "https://pay.example/owed"
     }
+
+
+def test_what_is_sent_is_shown_with_its_headers_and_what_an_answer_to_it_means(anonymous: Client) -> None:
+    page = anonymous.get("/docs").body.decode()
+    (article,) = re.findall(r'<article id="onObligationAmountApplied">(.*?)</article>', page, re.DOTALL)
+
+    assert re.findall(r'<th scope="row"><code>(webhook-[a-z]+)</code>', article) == [
+        "webhook-id",
+        "webhook-timestamp",
+        "webhook-signature",
+    ]
+    assert re.findall(r'<span class="status s\w">(\w+)</span>', article) == ["2XX", "410", "429", "503", "default"]
+    assert "<form>" not in article
 
 
 def test_what_is_one_of_a_few_values_is_chosen_and_not_typed(anonymous: Client) -> None:

@@ -11,13 +11,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from owed.api import accounts, bills, customers, entries, payments, settings
+from owed.api import (
+    accounts,
+    bills,
+    customers,
+    deliveries,
+    entries,
+    events,
+    payments,
+    replays,
+    settings,
+    verification,
+    webhook_endpoints,
+    webhook_tests,
+)
 from owed.api.composites import NOTHING, Object
 from owed.api.demo import JOHN_DOE
 from owed.api.docs.examples import REFUSALS, example
 from owed.api.docs.nouns import NOUNS
 from owed.api.docs.operations import OPERATIONS, TAGS
 from owed.api.fields import Anything, Faults, Field
+from owed.api.filters import PAGING
 from owed.api.lists import Listing
 from owed.api.openapi import document
 from owed.api.problems import CATALOGUE, Refusal
@@ -46,7 +60,11 @@ def test_every_route_is_described_and_nothing_else_is() -> None:
 
 
 def test_every_operation_is_told_of_in_a_group() -> None:
-    assert list(TAGS) == list(dict.fromkeys(operation.tag for operation in OPERATIONS.values()))
+    described = [
+        operation for kind in ("paths", "webhooks") for path in document()[kind].values() for operation in path.values()
+    ]
+
+    assert list(TAGS) == list(dict.fromkeys(tag for operation in described for tag in operation["tags"]))
 
 
 @pytest.mark.parametrize("operation", [key for key, operation in OPERATIONS.items() if operation.is_public])
@@ -83,6 +101,18 @@ def test_every_query_parameter_of_entries_is_described(kind: str) -> None:
     assert {each["name"] for each in parameters_of(f"/billing/{kind}s/{{{kind}}}/entries")} == {*entries.PARAMETERS}
 
 
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/billing/events", events.PARAMETERS),
+        ("/billing/events/{event}/deliveries", PAGING),
+        ("/billing/webhook_endpoints", PAGING),
+    ],
+)
+def test_every_query_parameter_of_events_and_endpoints_is_described(path: str, names: tuple[str, ...]) -> None:
+    assert {each["name"] for each in parameters_of(path)} == {*names}
+
+
 def test_an_idempotency_key_is_required_where_money_moves_and_nowhere_else() -> None:
     required = {path for (path, _), operation in OPERATIONS.items() if "RequiredIdempotencyKey" in operation.parameters}
 
@@ -110,6 +140,11 @@ def test_a_new_object_leads_to_all_that_can_be_done_with_it() -> None:
         },
         "createRefund": {"retrieveRefund"},
         "createReversal": {"retrieveReversal"},
+        "createWebhookEndpoint": {
+            "retrieveWebhookEndpoint", "updateWebhookEndpoint", "deleteWebhookEndpoint", "listWebhookSecrets",
+            "retrieveWebhookSecret", "rotateWebhookSecret", "retrieveWebhookStatus", "replayEvents",
+            "testWebhookEndpoint",
+        },
     }  # fmt: skip
 
 
@@ -119,6 +154,15 @@ def test_what_takes_a_payment_back_leads_to_itself_under_its_payment() -> None:
     assert refunding["links"]["retrieveRefund"]["parameters"] == {
         "payment": "$response.body#/payment_id",
         "refund": "$response.body#/id",
+    }
+
+
+def test_a_new_endpoint_leads_to_its_secret() -> None:
+    creating = document()["paths"]["/billing/webhook_endpoints"]["post"]["responses"]["201"]
+
+    assert creating["links"]["retrieveWebhookSecret"]["parameters"] == {
+        "endpoint": "$response.body#/id",
+        "secret": "$response.body#/secret_id",
     }
 
 
@@ -170,7 +214,9 @@ FIELDS = {
     for place, form in (
         ("customer", customers.CREATE), ("account", accounts.CREATE), ("bill", bills.CREATE), ("update", bills.UPDATE),
         ("settings", settings.UPDATE), ("payment", payments.PAYMENT_FORM), ("refund", REFUNDS.form),
-        ("reversal", REVERSALS.form),
+        ("reversal", REVERSALS.form), ("endpoint", webhook_endpoints.UPDATE), ("rotation", webhook_endpoints.ROTATION),
+        ("test", webhook_tests.TEST), ("replay", replays.REPLAY), ("redelivery", deliveries.REDELIVER),
+        ("received", verification.RECEIVED),
     )
     for name, field in form.members.items()
 }  # fmt: skip
@@ -220,6 +266,13 @@ REQUESTS = [
     Taken("NewReversal", REVERSALS.form, {"reason": "error"}),
     Taken("SettingsChanges", settings.UPDATE, {}),
     Taken("SettingsMergePatch", settings.UPDATE, {}, NOTHING),
+    Taken("NewWebhookEndpoint", webhook_endpoints.CREATE, {"url": "https://acme.example/hook"}),
+    Taken("WebhookEndpointChanges", webhook_endpoints.UPDATE, {}),
+    Taken("WebhookEndpointMergePatch", webhook_endpoints.UPDATE, {}, webhook_endpoints.CLEARABLE),
+    Taken("SecretRotation", webhook_endpoints.ROTATION, {}),
+    Taken("NewTest", webhook_tests.TEST, {}),
+    Taken("NewReplay", replays.REPLAY, {"since": "2026-01-31T00:00:00Z"}),
+    Taken("NewRedelivery", deliveries.REDELIVER, {}),
 ]
 
 TEXTS = st.one_of(

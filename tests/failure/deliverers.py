@@ -1,19 +1,21 @@
 """A service with two delivery workers, that of `owed serve` and an `owed worker`, and what is done to them."""
 
+import asyncio
 import random
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import asyncpg
 import psutil
 
-from tests.contract.service import Database, data_directory, dsn_of
-from tests.failure.stand import Stand, is_gone
+from tests.contract.service import data_directory, dsn_of
+from tests.failure.stand import Stand, is_gone, wait_until
 from tests.failure.strikes import (
     chosen,
     kill_a_backend,
@@ -24,6 +26,7 @@ from tests.failure.strikes import (
     suspended,
 )
 
+AT_WORK: Final = "webhooks are delivered from now on"
 WRITERS: Final = "SELECT pid FROM pg_locks WHERE relation = 'event'::regclass AND mode = 'RowExclusiveLock'"
 LEASED: Final = 8.0
 """Seconds after which what a stopped delivery worker had claimed is anybody's."""
@@ -37,10 +40,12 @@ class DeliveringStand(Stand):
         self.worker = self._start_worker()
 
     def revive(self) -> None:
-        """Start whatever has ended again, as an operator's init does."""
-        if not self.is_serving():
-            self.start()
-        if self.worker.poll() is not None:
+        """Start `owed worker` again where it was killed, or found no database to begin with. Nothing else may end."""
+        assert self.is_serving(), "owed serve has ended"
+        ended = self.worker.poll()
+        if ended is not None:
+            was_at_work = AT_WORK in self._worker_log.read_text()
+            assert ended == -signal.SIGKILL or not was_at_work, f"owed worker has ended with {ended}"
             self.worker = self._start_worker()
 
     def deliverers(self) -> list[psutil.Process]:
@@ -63,10 +68,10 @@ class DeliveringStand(Stand):
         self.worker.wait()
 
     def _start_worker(self) -> subprocess.Popen[bytes]:
-        log = self.data_dir.parent / f"worker-{len(self._logs)}.log"
-        self._logs.append(log)
+        self._worker_log = self.data_dir.parent / f"worker-{len(self._logs)}.log"
+        self._logs.append(self._worker_log)
         command = [sys.executable, "-m", "owed", "worker"]
-        with log.open("wb") as output:
+        with self._worker_log.open("wb") as output:
             return subprocess.Popen(
                 command, env=self.service.environment, stdout=output, stderr=subprocess.STDOUT, process_group=0
             )
@@ -95,14 +100,19 @@ Blow = Callable[[DeliveringStand, random.Random], None]
 
 
 def kill_a_deliverer(stand: DeliveringStand, dice: random.Random) -> None:
-    for deliverer in chosen(stand.deliverers(), dice):
-        deliverer.kill()
+    kill(list(chosen(stand.deliverers(), dice)))
 
 
 def kill_all_deliverers(stand: DeliveringStand, _dice: random.Random) -> None:
-    for deliverer in stand.deliverers():
+    kill(stand.deliverers())
+
+
+def kill(processes: list[psutil.Process]) -> None:
+    """Kill processes, and wait until they are gone."""
+    for process in processes:
         with suppress(psutil.NoSuchProcess):
-            deliverer.kill()
+            process.kill()
+    wait_until(lambda: all(map(is_gone, processes)), "what is killed is gone")
 
 
 def kill_a_deliverer_and_postgresql(stand: DeliveringStand, dice: random.Random) -> None:
@@ -125,19 +135,23 @@ def stop_a_deliverer_beyond_its_claims(stand: DeliveringStand, dice: random.Rand
 
 def stop_writers(stand: DeliveringStand, dice: random.Random) -> None:
     """Stop transactions that have written events and not ended, one by one, while others that began later end."""
-    with suppress(OSError, asyncpg.PostgresError), closing(Database(dsn_of(stand.service))) as database:
-        for _ in range(5):
-            for writer in chosen(writers(database), dice):
-                with suspended(writer):
-                    time.sleep(0.4)
+    for _ in range(5):
+        for writer in chosen(asyncio.run(writers(dsn_of(stand.service))), dice):
+            with suspended(writer):
+                time.sleep(0.4)
 
 
-def writers(database: Database) -> list[psutil.Process]:
-    """Give the processes of PostgreSQL that are at such transactions, as soon as there are some, or none in a second."""
-    deadline = time.monotonic() + 1
-    while time.monotonic() < deadline:
-        if found := database.rows(WRITERS):
-            return [psutil.Process(row["pid"]) for row in found]
+async def writers(dsn: str) -> list[psutil.Process]:
+    """Give the processes of PostgreSQL that are at such transactions, or none where there are none for a second."""
+    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, psutil.NoSuchProcess):
+        connection = await asyncpg.connect(dsn, timeout=2, command_timeout=2)
+        try:
+            for _ in range(200):
+                if found := await connection.fetch(WRITERS):
+                    return [psutil.Process(row["pid"]) for row in found]
+                await asyncio.sleep(0.005)
+        finally:
+            connection.terminate()
     return []
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import asyncpg
 
 from owed.database.pool import Pool
-from owed.model.delivery import Attempt, Claimed, Fate, Outcome
+from owed.model.delivery import Attempt, Claimed, EndpointKey, Fate, Outcome
 from owed.model.identifiers import ATTEMPT, EVENT, IdSource, milliseconds
-from owed.store.deliveries import Deliveries, EndpointKey, Lane
+from owed.store.deliveries import Deliveries, Lane
 from owed.store.dispatch import Dispatch
+from owed.store.receivers import Receivers
 from tests.store.workers import pooled, session
 
 ADD_ENDPOINT = """
@@ -47,7 +48,8 @@ class Queue:
     def __init__(self, pool: Pool, watcher: "asyncpg.Connection[Any]", tenant: int, lease: float = 30.0) -> None:
         self.endpoint = EndpointKey(tenant, f"we_{tenant}")
         self.deliveries = Deliveries(pool, lease)
-        self.dispatch = Dispatch(self.deliveries)
+        self.receivers = Receivers(pool)
+        self.dispatch = Dispatch(pool)
         self.watcher = watcher
         self._one_at_a_time = asyncio.Lock()
         self._sequences: dict[str, int] = {}

@@ -5,7 +5,9 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pytest
 
+from owed.store import dispatch
 from tests.store.queueing import (
     attempt,
     delivered,
@@ -120,15 +122,15 @@ async def test_an_endpoint_that_took_nothing_since_is_disabled_and_keeps_what_wa
     async with queue(dsn, merchants_tenant) as opened:
         first, second = await opened.happen("bill_a", "bill_a")
         await opened.take_up()
-        assert await opened.deliveries.receiver(opened.endpoint, datetime.now(UTC)) is not None
+        assert await opened.receivers.find(opened.endpoint, datetime.now(UTC)) is not None
         ((head, behind),) = await opened.claim()
         assert await opened.record(failed(head), released(behind)) == ["failing"]
         row = await opened.watcher.fetchrow("SELECT * FROM webhook_endpoint WHERE tenant_id = $1", merchants_tenant)
         assert row is not None
         assert (row["enabled"], row["disabled_reason"], row["version"]) == (False, "failing", 2)
         assert set(await opened.waiting()) == {first, second}
-        assert opened.endpoint not in await opened.deliveries.ready([])
-        assert await opened.deliveries.receiver(opened.endpoint, datetime.now(UTC)) is None
+        assert opened.endpoint not in await opened.receivers.ready()
+        assert await opened.receivers.find(opened.endpoint, datetime.now(UTC)) is None
 
 
 async def test_a_receiver_that_is_gone_is_disabled_at_once(dsn: str, tenant: int) -> None:
@@ -149,10 +151,10 @@ async def test_an_endpoint_that_resumes_gets_all_of_its_backlog_at_once_and_in_o
         lanes = {lane[0].lane: lane for lane in await opened.claim()}
         await opened.record(retried(lanes["bill_a"][0]), released(lanes["bill_a"][1]))
         await opened.record(failed(lanes["bill_b"][0]), released(lanes["bill_b"][1]), released(lanes["bill_c"][0]))
-        before = await opened.deliveries.receiver(opened.endpoint, datetime.now(UTC))
+        before = await opened.receivers.find(opened.endpoint, datetime.now(UTC))
         assert before is None  # it was disabled
         await opened.change("enabled = true, disabled_reason = NULL, resumed_at = now() + interval '1 ms'")
-        begun = await opened.deliveries.receiver(opened.endpoint, datetime.now(UTC))
+        begun = await opened.receivers.find(opened.endpoint, datetime.now(UTC))
         assert begun is not None
         assert begun.is_resuming
         await opened.take_up()
@@ -167,15 +169,50 @@ async def test_a_receiver_that_rests_gets_nothing_until_then_unless_it_is_enable
         await opened.happen("bill_a")
         await opened.take_up()
         ((head,),) = await opened.claim()
-        busy = msgspec.structs.replace(retried(head, 0.0), attempt=attempt(503, retry_after=86_400.0))
+        busy = msgspec.structs.replace(retried(head, 0.0), attempt=attempt(503), rest=86_400.0)
         await opened.record(busy)
-        assert await opened.deliveries.receiver(opened.endpoint, datetime.now(UTC)) is None
-        assert opened.endpoint not in await opened.deliveries.ready([])
+        assert await opened.receivers.find(opened.endpoint, datetime.now(UTC)) is None
+        assert opened.endpoint not in await opened.receivers.ready()
         await opened.change("resumed_at = now()")
-        assert opened.endpoint in await opened.deliveries.ready([])
+        assert opened.endpoint in await opened.receivers.ready()
         await opened.take_up()
-        assert await opened.deliveries.receiver(opened.endpoint, datetime.now(UTC)) is not None
+        assert await opened.receivers.find(opened.endpoint, datetime.now(UTC)) is not None
         assert events_of(await opened.claim()) == [[head.event_id]]
+
+
+async def test_a_backlog_of_many_lanes_is_resumed_step_by_step(
+    dsn: str, merchants_tenant: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "STEP", 2)
+    async with queue(dsn, merchants_tenant) as opened:
+        made = {
+            name: await opened.happen(*[name] * count) for name, count in (("bill_a", 5), ("bill_b", 1), ("bill_c", 3))
+        }
+        await opened.take_up()
+        lanes = {lane[0].lane: lane for lane in await opened.claim()}
+        for name, lane in lanes.items():
+            first = failed(lane[0]) if name != "bill_b" else retried(lane[0])
+            await opened.record(first, *map(released, lane[1:]))
+        await opened.change("enabled = true, disabled_reason = NULL, resumed_at = now() + interval '1 ms'")
+        await opened.take_up()
+        assert await opened.broken_lanes() == []
+        assert events_of(await opened.claim()) == sorted(made.values())
+
+
+async def test_what_a_worker_still_has_when_its_endpoint_resumes_is_not_due_beside_it(
+    dsn: str, merchants_tenant: int
+) -> None:
+    async with queue(dsn, merchants_tenant) as opened:
+        first, second = await opened.happen("bill_a", "bill_a")
+        await opened.take_up()
+        ((head, behind),) = await opened.claim()
+        await opened.change("resumed_at = now() + interval '1 ms'")
+        await opened.take_up()
+        assert await opened.broken_lanes() == []
+        assert await opened.claim(token=2) == []
+        await opened.record(delivered(head), released(behind))
+        assert events_of(await opened.claim(token=2)) == [[second]]
+        assert first not in await opened.waiting()
 
 
 async def test_an_endpoint_that_skips_gets_only_what_comes_after(dsn: str, tenant: int) -> None:
@@ -218,6 +255,34 @@ async def test_redelivery_of_what_is_being_sent_adds_nothing(dsn: str, tenant: i
         assert await opened.claim(token=2) == []
         await opened.record(delivered(sending))
         assert await opened.waiting() == {}
+
+
+async def test_redelivery_takes_an_event_from_behind_one_that_is_being_sent(dsn: str, tenant: int) -> None:
+    async with queue(dsn, tenant) as opened:
+        _, _, third = await opened.happen("bill_a", "bill_a", "bill_a")
+        await opened.take_up()
+        ((head, second, last),) = await opened.claim()
+        await opened.redeliver(third)
+        await opened.take_up()
+        assert events_of(await opened.claim(token=2)) == [[third]]
+        await opened.record(retried(head), released(second), released(last))
+        assert (await opened.waiting())[third]["claim"] == 2
+        assert await opened.broken_lanes() == []
+
+
+async def test_a_replay_holds_up_nothing_that_happens_meanwhile(
+    dsn: str, tenant: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "CHUNK", 2)
+    async with queue(dsn, tenant) as opened:
+        old = await opened.happen(*[f"bill_{number}" for number in range(10)])
+        await opened.take_up()
+        await opened.record(*(delivered(each) for lane in await opened.claim() for each in lane))
+        await opened.replay(datetime.now(UTC) - timedelta(minutes=1), datetime.now(UTC))
+        (new,) = await opened.happen("bill_new")
+        await opened.dispatch.step(opened.endpoint)
+        assert new in await opened.waiting()
+        assert not set(old) <= set(await opened.waiting())
 
 
 async def test_a_replay_sends_a_period_again_in_order_and_only_once_what_waits_anyway(dsn: str, tenant: int) -> None:

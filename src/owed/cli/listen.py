@@ -23,7 +23,7 @@ from owed.core.retries import Schedule
 from owed.core.update import Update
 from owed.core.webhook_endpoints import CreateEndpoint, Deletion, EndpointMembers
 from owed.engine.store import Conflict, Unavailable
-from owed.model.delivery import Attempt
+from owed.model.delivery import Attempt, EndpointKey
 from owed.model.webhook_endpoint import EVERY_TYPE, WebhookEndpoint
 from owed.settings import Settings
 from owed.store.listeners import keep_seen
@@ -86,9 +86,8 @@ async def listen_in(tenant: Tenant, settings: Settings, forward_to: str | None, 
         announce(endpoint, forward_to)
         sends = Showing(sender if forward_to else None)
         schedule = Schedule(settings.webhook_retries, in_order_for=0)  # a program under work may fail: show the next
-        deliverer = Deliverer(
-            tenant.pool, sends, schedule, patience=settings.webhook_timeout, listener=(tenant.id, endpoint.id)
-        )
+        key = EndpointKey(tenant.id, endpoint.id)
+        deliverer = Deliverer(tenant.pool, sends, schedule, patience=settings.webhook_timeout, listener=key)
         async with beside(stay(tenant, endpoint, stop)):
             await deliverer.run(stop.asked)
 

@@ -2,10 +2,18 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
 from owed.model.access import Mode
+
+
+class EndpointKey(NamedTuple):
+    """An endpoint of a tenant."""
+
+    tenant_id: int
+    id: str
 
 
 class Receiver(msgspec.Struct, frozen=True):
@@ -102,6 +110,9 @@ class Outcome(msgspec.Struct, frozen=True):
     Attributes:
         attempt_id: Of the attempt, if one was made.
         due_at: When it is to be looked at again.
+        retry_at: When it is to be attempted again.
+        out_of_order: Whether it goes by itself from now on; nothing where it was delivered or released.
+        rest: Seconds in which the endpoint is sent nothing, as it asked.
     """
 
     delivery: Claimed
@@ -111,3 +122,4 @@ class Outcome(msgspec.Struct, frozen=True):
     due_at: datetime | None = None
     retry_at: datetime | None = None
     out_of_order: bool = False
+    rest: float | None = None

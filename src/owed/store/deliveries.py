@@ -1,26 +1,23 @@
-"""Deliveries in PostgreSQL: which endpoints have work, the claims on it, and what became of it.
+"""Deliveries in PostgreSQL: the claims on what is due, and what became of it.
 
 A claim is a lease with a token. The first delivery of a lane carries the lease; until that ends nobody else takes it.
 An outcome is recorded only where the token still stands.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 import asyncpg
-import msgspec
 
-from owed.core.retries import rest
 from owed.database.pool import Pool
-from owed.model.delivery import Claimed, Outcome, Receiver
+from owed.model.delivery import Claimed, EndpointKey, Outcome
 from owed.store.failures import translated
 from owed.store.postgres import transaction
 from owed.store.tables import arrays
 
-LONGEST_RUN = 100
+LONGEST_LANE = 100
 """Deliveries of one lane in one claim."""
 
 MOST_BEHIND = 500
@@ -28,38 +25,6 @@ MOST_BEHIND = 500
 
 LOCK_WAIT = 5.0
 """Seconds to wait for an endpoint that another worker is at: each takes milliseconds."""
-
-OPEN = """enabled AND deleted_at IS NULL
-       AND (rests_until IS NULL OR rests_until <= now() OR resumed_to < resumed_at)"""
-"""Whether an endpoint takes deliveries now: one that was enabled just now does, whatever its receiver has asked for."""
-
-READY = f"""
-    -- The endpoints that have something to do: a delivery that is due, an event that they have not seen, a replay, or
-    -- an enabling that was not acted on.
-    SELECT endpoint.tenant_id, endpoint.id
-      FROM webhook_endpoint AS endpoint
-     WHERE {OPEN}
-       AND CASE WHEN $1::text IS NULL THEN NOT is_listener ELSE id = $1 END
-       AND id <> ALL($2::text[])
-       AND (resumed_to < resumed_at
-            OR (SELECT min(due_at) FROM delivery
-                 WHERE delivery.tenant_id = endpoint.tenant_id AND delivery.endpoint_id = endpoint.id) <= now()
-            OR EXISTS (SELECT FROM event
-                        WHERE event.tenant_id = endpoint.tenant_id AND event.position < (SELECT feed_end())
-                          AND (event.position, event.sequence, event.id)
-                              > (endpoint.position, endpoint.sequence, endpoint.event_id))
-            OR EXISTS (SELECT FROM replay
-                        WHERE replay.tenant_id = endpoint.tenant_id AND replay.endpoint_id = endpoint.id
-                          AND finished_at IS NULL))
-"""
-
-RECEIVER = f"""
-    SELECT endpoint.tenant_id, endpoint.id, tenant.mode, endpoint.url, endpoint.secrets,
-           endpoint.resumed_to < endpoint.resumed_at AS is_resuming
-      FROM webhook_endpoint AS endpoint
-      JOIN tenant ON tenant.id = endpoint.tenant_id
-     WHERE endpoint.tenant_id = $1 AND endpoint.id = $2 AND {OPEN}
-"""
 
 CLAIM = """
     -- The lanes that are due, each with the deliveries that wait behind its first one.
@@ -86,7 +51,7 @@ CLAIM = """
                      AND failed_at IS NULL
                    ORDER BY delivery.position, delivery.sequence
                    LIMIT $4) AS waiting
-            LIMIT $3 + $7))
+            LIMIT (SELECT count(*) FROM head) + $7))
  RETURNING delivery.*
          )
     SELECT claimed.tenant_id, claimed.endpoint_id, claimed.event_id, claimed.claim, claimed.lane, claimed.position,
@@ -113,9 +78,10 @@ RECORD = """
     SELECT *
       FROM unnest($1::int[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[], $8::text[],
                   $9::timestamptz[], $10::timestamptz[], $11::bool[], $12::text[], $13::timestamptz[], $14::int[],
-                  $15::text[], $16::smallint[], $17::bytea[], $18::text[], $19::bool[], $20::float8[])
+                  $15::text[], $16::smallint[], $17::bytea[], $18::text[], $19::bool[], $20::bool[], $21::float8[])
         AS given (tenant_id, endpoint_id, lane, position, sequence, event_id, claim, fate, due_at, retry_at,
-                  out_of_order, attempt_id, attempted_at, duration_ms, address, status, answer, error, succeeded, rest)
+                  out_of_order, attempt_id, attempted_at, duration_ms, address, status, answer, error, succeeded,
+                  is_gone, rest)
          ), mine AS MATERIALIZED (
     SELECT outcome.*, stands.row, stands.tried + 1 AS number,
            coalesce(stands.first_attempt_at, outcome.attempted_at) AS first_attempt_at
@@ -146,7 +112,7 @@ RECORD = """
     INSERT INTO delivery_attempt (tenant_id, id, event_id, endpoint_id, number, attempted_at, duration_ms, address,
                                   status, answer, error, succeeded, out_of_order, next_attempt_at)
     SELECT tenant_id, attempt_id, event_id, endpoint_id, number, attempted_at, duration_ms, address, status,
-           answer, error, succeeded, out_of_order, retry_at
+           answer, error, succeeded, lane = event_id, retry_at
       FROM mine
      WHERE attempt_id IS NOT NULL
          ), summed AS (
@@ -155,7 +121,7 @@ RECORD = """
            max(attempted_at) FILTER (WHERE NOT succeeded) AS failed_at,
            max(first_attempt_at) FILTER (WHERE fate = 'failed') AS given_up_since,
            now() + make_interval(secs => max(rest)) AS rests_until,
-           bool_or(status = 410) AS is_gone
+           bool_or(is_gone) AS is_gone
       FROM mine
      WHERE attempt_id IS NOT NULL
      GROUP BY tenant_id, endpoint_id
@@ -205,28 +171,12 @@ PROMOTE = """
 """
 
 
-class EndpointKey(NamedTuple):
-    """An endpoint of a tenant."""
-
-    tenant_id: int
-    id: str
-
-
 class Disabled(NamedTuple):
     """An endpoint that was disabled just now, and why."""
 
     endpoint: EndpointKey
     reason: str
 
-
-class KeptSecret(msgspec.Struct, frozen=True):
-    """A secret as a row of an endpoint holds it, as far as signing needs it."""
-
-    value: str
-    expires_at: datetime | None = None
-
-
-SECRETS = msgspec.json.Decoder(tuple[KeptSecret, ...])
 
 Lane = list[Claimed]
 """Deliveries that go one after another, in their order."""
@@ -237,32 +187,16 @@ class Deliveries:
 
     Args:
         lease: Seconds that a claim lasts.
-        listener: The endpoint of `owed listen` that is the only one to serve; None where all others are.
     """
 
-    def __init__(self, pool: Pool, lease: float, listener: EndpointKey | None = None) -> None:
+    def __init__(self, pool: Pool, lease: float) -> None:
         self.pool, self.lease = pool, lease
-        self._listener = listener
-
-    async def ready(self, busy: Iterable[str]) -> list[EndpointKey]:
-        """List the endpoints that have something to do, but for those that are busy already."""
-        listener = self._listener.id if self._listener else None
-        with translated():
-            async with self.pool.connection() as connection:
-                return [EndpointKey(*row) for row in await connection.fetch(READY, listener, list(busy))]
-
-    async def receiver(self, endpoint: EndpointKey, now: datetime) -> Receiver | None:
-        """Give an endpoint as it stands; None where it takes nothing now."""
-        with translated():
-            async with self.pool.connection() as connection:
-                rows = await connection.fetch(RECEIVER, *endpoint)
-        return receiver_of(rows[0], now) if rows else None
 
     async def claim(self, endpoint: EndpointKey, lanes: int, token: int) -> list[Lane]:
         """Claim up to so many lanes that are due."""
         with translated():
             async with self.pool.connection() as connection:
-                rows = await connection.fetch(CLAIM, *endpoint, lanes, LONGEST_RUN - 1, token, self.lease, MOST_BEHIND)
+                rows = await connection.fetch(CLAIM, *endpoint, lanes, LONGEST_LANE - 1, token, self.lease, MOST_BEHIND)
         claimed = sorted((Claimed(**row) for row in rows), key=attrgetter("lane", "position", "sequence"))
         return [list(lane) for _, lane in groupby(claimed, attrgetter("lane"))]
 
@@ -275,11 +209,11 @@ class Deliveries:
         with translated():
             async with self.pool.connection() as connection, transaction(connection, LOCK_WAIT, durable=False):
                 await connection.fetch(HOLD, *arrays(sorted(endpoints_of(outcomes)), 2))
-                touched = await connection.fetch(RECORD, *arrays([outcome_row(outcome) for outcome in outcomes], 20))
+                touched = await connection.fetch(RECORD, *arrays([outcome_row(outcome) for outcome in outcomes], 21))
                 lanes = [(row["tenant_id"], row["endpoint_id"], row["lane"], row["due_at"]) for row in touched]
                 await connection.fetch(PROMOTE, *arrays(lanes, 4))
                 await connection.execute("COMMIT")
-        return disabled(touched)
+        return newly_disabled(touched)
 
 
 def endpoints_of(outcomes: Iterable[Outcome]) -> set[EndpointKey]:
@@ -287,21 +221,14 @@ def endpoints_of(outcomes: Iterable[Outcome]) -> set[EndpointKey]:
     return {EndpointKey(outcome.delivery.tenant_id, outcome.delivery.endpoint_id) for outcome in outcomes}
 
 
-def receiver_of(row: asyncpg.Record, now: datetime) -> Receiver:
-    """Make the receiver that a row holds, with the secrets that are valid."""
-    kept = SECRETS.decode(row["secrets"])
-    valid = tuple(secret.value for secret in kept if secret.expires_at is None or secret.expires_at > now)
-    return Receiver(row["tenant_id"], row["id"], row["mode"], row["url"], valid, row["is_resuming"])
-
-
 def outcome_row(outcome: Outcome) -> tuple[Any, ...]:
     """Give the values of an outcome, in the order of RECORD."""
     delivery, attempt = outcome.delivery, outcome.attempt
-    told: tuple[Any, ...] = (None,) * 8
+    told: tuple[Any, ...] = (None,) * 9
     if attempt:
         told = (
             attempt.attempted_at, attempt.duration_ms, attempt.address, attempt.status, attempt.answer, attempt.error,
-            attempt.succeeded, attempt.retry_after and rest(attempt.retry_after),
+            attempt.succeeded, attempt.is_gone, outcome.rest,
         )  # fmt: skip
     return (
         delivery.tenant_id, delivery.endpoint_id, delivery.lane, delivery.position, delivery.sequence,
@@ -310,7 +237,7 @@ def outcome_row(outcome: Outcome) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def disabled(touched: Iterable[asyncpg.Record]) -> list[Disabled]:
+def newly_disabled(touched: Iterable[asyncpg.Record]) -> list[Disabled]:
     """List the endpoints that were disabled by what was recorded, each once."""
     found = {
         EndpointKey(row["tenant_id"], row["endpoint_id"]): row["disabled_for"] for row in touched if row["disabled_for"]

@@ -7,9 +7,10 @@ from typing import Any
 
 import asyncpg
 
-from owed.database.pool import Connection
+from owed.database.pool import Connection, Pool
+from owed.model.delivery import EndpointKey
 from owed.model.identifiers import EVENT, id_at, milliseconds
-from owed.store.deliveries import LOCK_WAIT, Deliveries, EndpointKey
+from owed.store.deliveries import LOCK_WAIT
 from owed.store.failures import translated
 from owed.store.postgres import transaction
 
@@ -28,6 +29,7 @@ HOLD = """
 """
 
 FEED = """
+    -- What follows the endpoint's place in the feed.
     SELECT position, sequence, id, object_id, type, recorded_at
       FROM event
      WHERE tenant_id = $1 AND (position, sequence, id) > ($3::bigint, $4::bigint, $5::text)
@@ -87,42 +89,58 @@ FORGET = """
 AFRESH = "attempts = 0, first_attempt_at = NULL, retry_at = NULL, failed_at = NULL"
 """What makes a delivery one that was never attempted, as far as its retries go."""
 
-REVIVE = f"""
-    -- A step of what an endpoint was told to resume: what is due, has failed or went out of order goes back to its
-    -- place among the others of its object.
+PUT_BACK = f"""
+    -- A step of what an endpoint was told to resume: what went out of order, or has failed, goes back to the lane of
+    -- its object.
     UPDATE delivery
-       SET lane = back.object_id, due_at = NULL, {AFRESH}
-      FROM (SELECT delivery.ctid AS row, event.object_id
-              FROM delivery
-             CROSS JOIN LATERAL (
-                   SELECT object_id FROM event WHERE tenant_id = delivery.tenant_id AND id = delivery.event_id) AS event
-             WHERE tenant_id = $1 AND endpoint_id = $2 AND claim IS NULL
-               AND (due_at IS NOT NULL OR failed_at IS NOT NULL)
-             LIMIT $3
-               FOR UPDATE OF delivery) AS back
-     WHERE delivery.ctid = back.row
+       SET lane = event.object_id, due_at = NULL, {AFRESH}
+      FROM event
+     WHERE delivery.ctid = ANY(ARRAY(
+           SELECT ctid
+             FROM delivery
+            WHERE tenant_id = $1 AND endpoint_id = $2 AND lane >= '{EVENT}' AND claim IS NULL
+              AND EXISTS (SELECT FROM event WHERE event.tenant_id = $1 AND event.id = delivery.event_id)
+            LIMIT $3))
+       AND event.tenant_id = $1 AND event.id = delivery.event_id
  RETURNING 1
 """
 
-BEGIN_LANES = """
-    -- The first of each lane that has none which is due.
+BEGIN_LANES = f"""
+    -- Another step: along the lanes of objects. The first of each is due at once, unless a worker still has one of it.
+      WITH step AS MATERIALIZED (
+    SELECT ctid AS row, lane, position, sequence, claim,
+           lane <> $3 AND lag(lane) OVER (ORDER BY lane, position, sequence) IS DISTINCT FROM lane AS is_first
+      FROM (SELECT ctid, lane, position, sequence, claim
+              FROM delivery
+             WHERE tenant_id = $1 AND endpoint_id = $2 AND lane < '{EVENT}'
+               AND (lane, position, sequence) > ($3, $4, $5)
+             ORDER BY lane, position, sequence
+             LIMIT $6) AS next
+         ), begun AS (
     UPDATE delivery
-       SET due_at = now()
-     WHERE ctid = ANY(ARRAY(
-           SELECT (array_agg(ctid ORDER BY position, sequence))[1]
-             FROM delivery
-            WHERE tenant_id = $1 AND endpoint_id = $2 AND failed_at IS NULL
-            GROUP BY lane
-           HAVING count(due_at) = 0))
+       SET {AFRESH},
+           due_at = CASE WHEN step.is_first
+                          AND NOT EXISTS (SELECT FROM delivery AS held
+                                           WHERE held.tenant_id = $1 AND held.endpoint_id = $2 AND held.lane = step.lane
+                                             AND held.due_at IS NOT NULL AND held.claim IS NOT NULL)
+                         THEN now() END
+      FROM step
+     WHERE delivery.ctid = step.row AND step.claim IS NULL
+         )
+    SELECT lane, position, sequence FROM step ORDER BY lane DESC, position DESC, sequence DESC LIMIT 1
 """
 
+BEFORE_ALL_LANES = ("", 0, 0)
+
 RESUMED = """
+    -- Whoever enables an endpoint again wants it to be sent something now, and may do so once more meanwhile.
     UPDATE webhook_endpoint
-       SET resumed_to = greatest(resumed_at, resumed_to), rests_until = NULL
+       SET resumed_to = $3, rests_until = NULL
      WHERE tenant_id = $1 AND id = $2
 """
 
 NEXT_REPLAY = """
+    -- The oldest replay that is not finished.
     SELECT id, event_id, since, until, string_to_array(types, ' ') AS types, only_failed, taken_up_to
       FROM replay
      WHERE tenant_id = $1 AND endpoint_id = $2 AND finished_at IS NULL
@@ -131,14 +149,16 @@ NEXT_REPLAY = """
 """
 
 HURRY = f"""
-    -- An event that is to be sent anyway: at once and whatever goes before it, unless a worker is sending it now.
+    -- An event that is to be sent anyway: at once and whatever goes before it, unless a worker has it as the first of
+    -- its lane and is sending it now. One that has it behind another has lost it.
     UPDATE delivery
-       SET due_at = now(), {AFRESH},
+       SET due_at = now(), claim = NULL, {AFRESH},
            lane = CASE WHEN delivery.due_at IS NULL THEN delivery.event_id ELSE delivery.lane END
       FROM event
      WHERE event.tenant_id = $1 AND event.id = $3
        AND delivery.tenant_id = $1 AND delivery.endpoint_id = $2 AND delivery.lane IN (event.object_id, event.id)
-       AND delivery.position = event.position AND delivery.sequence = event.sequence AND delivery.claim IS NULL
+       AND delivery.position = event.position AND delivery.sequence = event.sequence
+       AND (delivery.claim IS NULL OR delivery.due_at IS NULL)
 """
 
 TRIED = """(
@@ -158,6 +178,7 @@ REDELIVER = f"""
 """
 
 PERIOD = """
+    -- What happened in a time, from where the replay has come to.
     SELECT position, sequence, id, object_id, type, recorded_at
       FROM event
      WHERE tenant_id = $1 AND id > $3 AND id < $4
@@ -205,48 +226,52 @@ FINISH_REPLAY = "UPDATE replay SET finished_at = now() WHERE tenant_id = $1 AND 
 class Dispatch:
     """Makes deliveries of what endpoints are to get."""
 
-    def __init__(self, deliveries: Deliveries) -> None:
-        self._pool = deliveries.pool
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._resuming: dict[EndpointKey, tuple[Any, ...]] = {}
+        """How far each endpoint has come that resumes. Whoever does not know begins anew, which does no harm."""
 
     async def step(self, endpoint: EndpointKey) -> bool:
         """Take one step for an endpoint, and tell whether there was one to take."""
         with translated():
             async with self._pool.connection() as connection, transaction(connection, LOCK_WAIT, durable=False):
                 rows = await connection.fetch(HOLD, *endpoint)
-                taken = bool(rows) and await take(connection, rows[0])
+                taken = bool(rows) and await self._take(connection, endpoint, rows[0])
                 await connection.execute("COMMIT")
                 return taken
 
+    async def _take(self, connection: Connection, key: EndpointKey, endpoint: asyncpg.Record) -> bool:
+        """Take the next events of the feed, and beside them those of a replay; before both, do what enabling asks."""
+        if endpoint["was_enabled"]:
+            await self._resume(connection, key, endpoint)
+            return True
+        *place, starts_at, types = fed(endpoint)
+        taken = await connection.fetch(TAKE_FEED, *key, *place, CHUNK, starts_at, types)
+        replays = await connection.fetch(NEXT_REPLAY, *key)
+        if replays:
+            await replay(connection, key, endpoint, replays[0])
+        return bool(taken or replays)
 
-async def take(connection: Connection, endpoint: asyncpg.Record) -> bool:
-    """Take the step that an endpoint needs first."""
-    if endpoint["was_enabled"]:
-        return await resume(connection, endpoint)
-    if replays := await connection.fetch(NEXT_REPLAY, endpoint["tenant_id"], endpoint["id"]):
-        await replay(connection, endpoint, replays[0])
-        return True
-    key = (endpoint["tenant_id"], endpoint["id"])
-    *place, starts_at, types = fed(endpoint)
-    return bool(await connection.fetch(TAKE_FEED, *key, *place, CHUNK, starts_at, types))
+    async def _resume(self, connection: Connection, key: EndpointKey, endpoint: asyncpg.Record) -> None:
+        """Take a step towards the state that an endpoint was enabled in: without its backlog, or with all of it due."""
+        is_skipped = endpoint["starts_at"] >= endpoint["resumed_at"]
+        if await connection.fetch(FORGET if is_skipped else PUT_BACK, *key, STEP):
+            return
+        place = self._resuming.get(key, BEFORE_ALL_LANES)
+        further = [] if is_skipped else await connection.fetch(BEGIN_LANES, *key, *place, STEP)
+        if further:
+            self._resuming[key] = tuple(further[0])
+        else:
+            self._resuming.pop(key, None)
+            await connection.fetch(RESUMED, *key, endpoint["resumed_at"])
 
 
-async def resume(connection: Connection, endpoint: asyncpg.Record) -> bool:
-    """Take a step towards the state that an endpoint was enabled in: without its backlog, or with all of it due."""
-    key = (endpoint["tenant_id"], endpoint["id"])
-    is_skipped = endpoint["starts_at"] >= endpoint["resumed_at"]
-    if not await connection.fetch(FORGET if is_skipped else REVIVE, *key, STEP):
-        await connection.fetch(BEGIN_LANES, *key)
-        await connection.fetch(RESUMED, *key)
-    return True
-
-
-async def replay(connection: Connection, endpoint: asyncpg.Record, asked: asyncpg.Record) -> None:
+async def replay(connection: Connection, key: EndpointKey, endpoint: asyncpg.Record, asked: asyncpg.Record) -> None:
     """Take a step of a replay."""
-    key = (endpoint["tenant_id"], endpoint["id"])
     if asked["event_id"] is not None:
         await connection.fetch(HURRY, *key, asked["event_id"])
         await connection.fetch(REDELIVER, *key, asked["event_id"])
-        await connection.fetch(FINISH_REPLAY, endpoint["tenant_id"], asked["id"])
+        await connection.fetch(FINISH_REPLAY, key.tenant_id, asked["id"])
         return
     replayed = (*period(asked), asked["types"], asked["only_failed"], asked["id"])
     await connection.fetch(TAKE_PERIOD, *key, *replayed, *fed(endpoint))

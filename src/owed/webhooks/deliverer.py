@@ -13,15 +13,22 @@ from contextlib import suppress
 from owed.core.retries import Schedule
 from owed.database.pool import Pool
 from owed.engine.store import Conflict, Rejected, Unavailable
-from owed.model.delivery import Attempt, Claimed
+from owed.model.delivery import Attempt, Claimed, EndpointKey
 from owed.model.identifiers import IdSource
-from owed.store.deliveries import Deliveries, EndpointKey
+from owed.store.deliveries import Deliveries
 from owed.store.dispatch import Dispatch
-from owed.webhooks.pump import POLL, Parts, Pump, Sends
+from owed.store.receivers import Receivers
+from owed.webhooks.pump import Parts, Pump, Sends
 from owed.webhooks.recorder import Recorder
 from owed.webhooks.window import Room, Window
 
 logger = logging.getLogger("owed.webhooks")
+
+POLL = 0.1
+"""Seconds between two looks for something to do."""
+
+PAUSE = 1.0
+"""Seconds in which an endpoint is left alone whose deliveries could not go on."""
 
 QUERIES = 6
 """Pumps that ask the database at the same time; the pool has room for the recorder and the look-out beside them."""
@@ -46,24 +53,26 @@ class Deliverer:
         schedule: Schedule,
         *,
         patience: float = 15.0,
-        listener: tuple[int, str] | None = None,
+        listener: EndpointKey | None = None,
         noted: Callable[[Claimed, Attempt], None] = lambda delivery, attempt: None,
     ) -> None:
-        self._deliveries = Deliveries(pool, 2 * patience + 5, EndpointKey(*listener) if listener else None)
-        self._recorder = Recorder(self._deliveries, self._nudge)
+        deliveries = Deliveries(pool, 2 * patience + 5)
+        self._receivers = Receivers(pool, listener)
+        self._recorder = Recorder(deliveries, self._nudge)
         self._pumps: dict[EndpointKey, Pump] = {}
         self._windows: dict[EndpointKey, Window] = {}
         self._parts = Parts(
-            self._deliveries,
-            Dispatch(self._deliveries),
-            self._recorder,
-            sender,
-            schedule,
-            patience,
-            IdSource(random.Random(os.urandom(32))),
-            asyncio.Semaphore(QUERIES),
-            Room(),
-            noted,
+            receivers=self._receivers,
+            deliveries=deliveries,
+            dispatch=Dispatch(pool),
+            recorder=self._recorder,
+            sender=sender,
+            schedule=schedule,
+            patience=patience,
+            ids=IdSource(random.Random(os.urandom(32))),
+            queries=asyncio.Semaphore(QUERIES),
+            room=Room(),
+            noted=noted,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -85,26 +94,35 @@ class Deliverer:
                     await stop.wait()
 
     async def _look(self, pumping: asyncio.TaskGroup) -> None:
-        """Start a pump for each endpoint that has something to do and none yet."""
+        """Have a pump for each endpoint that has something to do, and let it know."""
         try:
-            ready = await self._deliveries.ready([endpoint.id for endpoint in self._pumps])
+            ready = await self._receivers.ready()
         except (Unavailable, Conflict) as error:
             logger.warning("the database cannot say what is to be delivered: %s", error)
             return
+        for endpoint in ready:
+            if pump := self._pumps.get(endpoint):
+                pump.nudge()
+            else:
+                self._pumps[endpoint] = Pump(endpoint, self._window(endpoint), self._parts)
+                pumping.create_task(self._serve(endpoint))
+
+    def _window(self, endpoint: EndpointKey) -> Window:
+        """Give what is known of a receiver, for as long as there is room to remember it."""
         if len(self._windows) > MOST_KNOWN:
             self._windows.clear()
-        for endpoint in ready:
-            window = self._windows.setdefault(endpoint, Window())
-            self._pumps[endpoint] = Pump(endpoint, window, self._parts)
-            pumping.create_task(self._serve(endpoint))
+        return self._windows.setdefault(endpoint, Window())
 
     async def _serve(self, endpoint: EndpointKey) -> None:
+        """Serve an endpoint; where that fails, leave it alone for a while."""
         try:
             await self._pumps[endpoint].run()
         except (Unavailable, Conflict, Rejected) as error:
             logger.warning("deliveries to %s pause: %s", endpoint.id, error)
+            await asyncio.sleep(PAUSE)
         except Exception:  # whatever it is, the other endpoints must not suffer for it
             logger.exception("deliveries to %s have failed", endpoint.id)
+            await asyncio.sleep(PAUSE)
         finally:
             del self._pumps[endpoint]
 

@@ -1,27 +1,27 @@
 """The pump of one endpoint: claims what is due for it, sends it, and hands on what became of it."""
 
 import asyncio
+import logging
 import random
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
-from owed.core.retries import Schedule, retry
-from owed.model.delivery import Attempt, Claimed, Fate, Outcome, Receiver
+from owed.core.retries import Schedule, rest, retry
+from owed.model.delivery import Attempt, Claimed, EndpointKey, Fate, Outcome, Receiver
 from owed.model.identifiers import ATTEMPT, IdSource, milliseconds
-from owed.store.deliveries import Deliveries, EndpointKey, Lane
+from owed.store.deliveries import Deliveries, Lane
 from owed.store.dispatch import Dispatch
+from owed.store.receivers import Receivers
 from owed.webhooks.recorder import Recorder
 from owed.webhooks.sender import Message
 from owed.webhooks.window import Room, Window
 
-POLL = 0.1
-"""Seconds between two looks for something to do."""
+logger = logging.getLogger("owed.webhooks")
 
-LONGEST_RUN = 2.0
+LONGEST_STAY = 2.0
 """Seconds after which a lane is recorded as far as it has come, and claimed anew."""
 
 
@@ -42,6 +42,7 @@ class Parts(NamedTuple):
         noted: Is told of every attempt.
     """
 
+    receivers: Receivers
     deliveries: Deliveries
     dispatch: Dispatch
     recorder: Recorder
@@ -98,7 +99,7 @@ class Pump:
         finally:
             await self._parts.recorder.add([released(each) for run in self._queue for each in run.lane])
             self._queue.clear()
-            await asyncio.gather(*self._runners)
+            await asyncio.gather(*self._runners, return_exceptions=True)
             await self._parts.recorder.settled()
 
     def _room(self) -> int:
@@ -112,7 +113,7 @@ class Pump:
         if room == 0:
             return True
         async with parts.queries:
-            receiver = await parts.deliveries.receiver(self._endpoint, datetime.now(UTC))
+            receiver = await parts.receivers.find(self._endpoint, datetime.now(UTC))
             if receiver is None:
                 self._closing = True
                 return False
@@ -132,9 +133,7 @@ class Pump:
         return len(lanes)
 
     async def _wait(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(POLL):
-                await self._nudged.wait()
+        await self._nudged.wait()
         self._nudged.clear()
 
     def _start_runners(self) -> None:
@@ -146,6 +145,8 @@ class Pump:
     def _ended(self, runner: asyncio.Task[None]) -> None:
         self._runners.discard(runner)
         self._nudged.set()
+        if not runner.cancelled() and (error := runner.exception()):
+            logger.error("a delivery to %s has failed", self._endpoint.id, exc_info=error)
 
     async def _work(self) -> None:
         """Serve lanes of the queue, one after another, while the window has room for it."""
@@ -157,7 +158,7 @@ class Pump:
     async def _serve(self, run: Run) -> None:
         """Attempt the deliveries of a lane in their order, up to the first that fails."""
         outcomes: list[Outcome] = []
-        begun_by = min(run.begun_by, time.monotonic() + LONGEST_RUN)
+        begun_by = min(run.begun_by, time.monotonic() + LONGEST_STAY)
         for delivery in run.lane:
             async with self._parts.room.one(self._endpoint.tenant_id, self._window):
                 if self._closing or time.monotonic() > begun_by:
@@ -200,11 +201,11 @@ class Pump:
             chance=random.random(),
             retry_after=attempt.retry_after,
         )
+        asked = None if attempt.retry_after is None else rest(attempt.retry_after)
         if again is None:
-            return Outcome(delivery, Fate.FAILED, attempt, attempt_id, out_of_order=True)
-        return Outcome(
-            delivery, Fate.RETRIED, attempt, attempt_id, again.due_at, again.retry_at, out_of_order=again.out_of_order
-        )
+            return Outcome(delivery, Fate.FAILED, attempt, attempt_id, out_of_order=True, rest=asked)
+        times = again.due_at, again.retry_at
+        return Outcome(delivery, Fate.RETRIED, attempt, attempt_id, *times, again.out_of_order, asked)
 
 
 def released(delivery: Claimed) -> Outcome:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 from owed.engine.store import Conflict, Rejected, Unavailable
-from owed.model.delivery import Outcome
-from owed.store.deliveries import Deliveries, EndpointKey, endpoints_of
+from owed.model.delivery import EndpointKey, Outcome
+from owed.store.deliveries import Deliveries, endpoints_of
 
 logger = logging.getLogger("owed.webhooks")
 
@@ -80,12 +80,12 @@ class Recorder:
             except (Unavailable, Conflict) as error:
                 logger.warning("outcomes of deliveries cannot be recorded yet: %s", error)
             except Rejected:
-                return await self._write_apart(batch)
+                return await self._write_one_by_one(batch)
             await asyncio.sleep(PAUSE)
         return None
 
-    async def _write_apart(self, batch: Batch) -> None:
-        """Write the parts of a batch by themselves, of which the database takes all but one or two."""
+    async def _write_one_by_one(self, batch: Batch) -> None:
+        """Write the parts of a batch by themselves. One that is refused is attempted again when its claim ends."""
         if len(batch) == 1:
             logger.error("an outcome of %s cannot be recorded", batch[0][0].delivery.event_id)
             return

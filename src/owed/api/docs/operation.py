@@ -39,6 +39,7 @@ class Success(NamedTuple):
         schema: The name of its schema; none where there is no body.
         headers: Those that it always has, and those that it may have.
         example: What it may look like.
+        kind: What was made, as the parameters of paths call it; where it is not the schema's name in lower case.
     """
 
     description: str
@@ -47,6 +48,7 @@ class Success(NamedTuple):
     optional: tuple[str, ...] = ()
     media_type: str = JSON
     example: Json | None = None
+    kind: str = ""
 
 
 class Operation(NamedTuple):

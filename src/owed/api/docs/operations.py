@@ -1,7 +1,9 @@
 """The operations, as the documentation tells of them. Bounds and patterns are not here but where they are checked."""
 
 from owed.api.demo import bill_void
-from owed.api.docs import nouns, story
+from owed.api.docs import nouns, sent, story
+from owed.api.docs.deliveries import DELIVERIES
+from owed.api.docs.events import EVENTS
 from owed.api.docs.ledger import LEDGER
 from owed.api.docs.nouns import A_BILL, NOUNS, Noun
 from owed.api.docs.operation import (
@@ -23,6 +25,7 @@ from owed.api.docs.operation import (
 )
 from owed.api.docs.parts import filters
 from owed.api.docs.payments import PAYMENTS
+from owed.api.docs.webhooks import ENDPOINTS
 from owed.api.messages import JSON, MERGE_PATCH
 from owed.core.outcomes import Code
 
@@ -193,6 +196,9 @@ OPERATIONS: Operations = {
     ("/billing/bills/{bill}/void", "POST"): VOID,
     **PAYMENTS,
     **LEDGER,
+    **EVENTS,
+    **ENDPOINTS,
+    **DELIVERIES,
     **SETTINGS,
     **SERVICE,
 }
@@ -212,7 +218,17 @@ TAGS = {
         "Every change to what is owed is a transfer between two accounts of a double-entry ledger, appended and never "
         "changed."
     ),
+    "Events": (
+        "Everything that happened to customers, accounts and bills, one event for each thing, in the order in which it "
+        "happened to the object. Events are kept for a time that the operator of the server has chosen."
+    ),
+    "Webhook endpoints": "Where you are told of events, as they happen: what is sent there is told under Webhooks.",
+    "Deliveries": (
+        "Why something did not reach you, and how it does: every attempt, with what your receiver answered; and what "
+        "sends it again."
+    ),
     "Settings": "What a merchant has decided for one mode: the time zone, and the payment rules that new objects get.",
     "Service": "How the service does. These need no key.",
+    sent.TAG: sent.DESCRIPTION,
 }
 """The groups of operations, and what they are about."""

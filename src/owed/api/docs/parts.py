@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from owed.api import forms, idempotency, messages
-from owed.api.docs import story
-from owed.api.docs.nouns import A_BILL, NOUNS, Noun
+from owed.api.docs import story, webhook_story
+from owed.api.docs.nouns import A_BILL, NOUNS, Noun, identifier
 from owed.api.entries import FIELDS
+from owed.api.events import FILTERS, ORDER, TIMES
 from owed.api.fields import TIMESTAMP, Field, Schema
 from owed.api.filters import IN_CURRENCY
 from owed.api.lists import DEFAULT_LIMIT, MOST, Listing
 from owed.api.payments import LIST
 from owed.api.taken_back import REFUNDS, REVERSALS
 from owed.core.state import NAME
+from owed.model import identifiers
+from owed.model.identifiers import pattern
 from owed.model.payment import Payment
 from owed.model.taken_back import Refund, Reversal
 
@@ -27,10 +30,23 @@ HTTP_DATE: Schema = {"type": "string"}
 LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT}
 METADATA: Schema = {name: value for name, value in forms.METADATA.schema.items() if name != "description"}
 
+SIGNED = {
+    "webhook-id": f"^{pattern(identifiers.EVENT).pattern}$",
+    "webhook-timestamp": "^[0-9]+$",
+    "webhook-signature": "^v1,[A-Za-z0-9+/]{43}=( v1,[A-Za-z0-9+/]{43}=)*$",
+}
+"""The headers of a signature."""
+
 
 def header(name: str, description: str, schema: Schema, example: str) -> Schema:
     """Describe a header that a request may have."""
     return {"name": name, "in": "header", "description": description, "schema": schema, "example": example}
+
+
+def sent_header(name: str, description: str) -> Schema:
+    """Describe a header of a signature, as the receiver of the examples got it."""
+    schema = {"type": "string", "pattern": SIGNED[name]}
+    return {**header(name, description, schema, webhook_story.received()["headers"][name]), "required": True}
 
 
 def query(name: str, description: str, schema: Schema, example: Any = None, **more: Any) -> Schema:
@@ -52,6 +68,16 @@ def in_path(kind: str, named: str) -> Schema:
             "external_reference": {"value": named},
         },
     }
+
+
+def by_id(kind: str, prefix: str, found: str) -> Schema:
+    """Describe the path parameter that names something that has an id alone, such as `found`."""
+    schema = identifier(prefix, f"The {kind}'s id.")
+    description = schema.pop("description")
+    example = {"id": {"value": found}}
+    return {
+        "name": kind, "in": "path", "required": True, "description": description, "schema": schema, "examples": example,
+    }  # fmt: skip
 
 
 def filters(noun: Noun) -> dict[str, Schema]:
@@ -119,6 +145,31 @@ OF_THE_LEDGER: dict[str, Schema] = {
 }
 """Those of the ledger."""
 
+EVENT_FILTERS = {
+    f"Events{camel(name)}": of_field(name, field, {"object": story.standing(A_BILL.kind, story.HIS_BILL).id}.get(name))
+    for name, field in {**FILTERS, **TIMES, **ORDER}.items()
+}
+
+OF_WEBHOOKS: dict[str, Schema] = {
+    "Event": by_id("event", identifiers.EVENT, webhook_story.event(webhook_story.PAID).id),
+    **EVENT_FILTERS,
+    "After": query(
+        "after",
+        "In the feed: the `Next-Cursor` of the page before, with the same filters. Without it, the feed begins.",
+        {"type": "string"},
+    ),
+    "Endpoint": by_id("endpoint", identifiers.ENDPOINT, webhook_story.endpoint().id),
+    "Secret": by_id("secret", identifiers.SECRET, webhook_story.endpoint().secret.id),
+    "WebhookId": sent_header("webhook-id", "The event's id, the same at each attempt."),
+    "WebhookTimestamp": sent_header("webhook-timestamp", "When this attempt was signed, in seconds since 1970."),
+    "WebhookSignature": sent_header(
+        "webhook-signature",
+        "The HMAC-SHA256 of `id.timestamp.body` in base64, after `v1,`; one for each secret that is valid, with a "
+        "space between two.",
+    ),
+}
+"""Those of events, of webhook endpoints, and of what is sent to them."""
+
 IDEMPOTENCY_KEY = header(
     "Idempotency-Key",
     "Makes a retry safe: for 24 hours the same key with the same request gets the first answer again, and nothing "
@@ -133,6 +184,7 @@ PARAMETERS: dict[str, Schema] = {
     **{name: parameter for noun in NOUNS for name, parameter in filters(noun).items()},
     **OF_PAYMENTS,
     **OF_THE_LEDGER,
+    **OF_WEBHOOKS,
     "IdempotencyKey": IDEMPOTENCY_KEY,
     "RequiredIdempotencyKey": {**IDEMPOTENCY_KEY, "required": True},
     "IfMatch": header("If-Match", "Only change the version with this ETag; 412 where another stands.", TAGS, '"1"'),
@@ -169,13 +221,19 @@ PARAMETERS: dict[str, Schema] = {
 HEADERS: dict[str, Schema] = {
     "Request-Id": {"description": "The request's name, yours or ours.", "schema": REQUEST_ID},
     "ETag": {"description": "The object's version, for `If-Match` and `If-None-Match`.", "schema": TAG},
-    "Last-Modified": {"description": "When the object last changed.", "schema": HTTP_DATE},
+    "Last-Modified": {
+        "description": "When the object last changed; an event, when it was recorded.",
+        "schema": HTTP_DATE,
+    },
     "Location": {"description": "Where the new object is.", "schema": {"type": "string", "format": "uri-reference"}},
     "Idempotent-Replayed": {
         "description": "`true` where this is the answer that the idempotency key has kept.",
         "schema": {"const": "true"},
     },
-    "Next-Cursor": {"description": "Leads to the next page, of older objects.", "schema": CURSOR},
+    "Next-Cursor": {
+        "description": "Leads to the next page, of older objects; in the feed, which always has it, of newer ones.",
+        "schema": CURSOR,
+    },
     "Prev-Cursor": {"description": "Leads to the page before, of newer objects.", "schema": CURSOR},
     "Link": {"description": "The same pages as links (RFC 8288).", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds to wait before another try.", "schema": COUNT},

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from functools import cache
 
-from owed.api.docs.html import Html, element, join, marked, prose, void
+from owed.api.docs import sent
+from owed.api.docs.event_schemas import title_of
+from owed.api.docs.html import Html, element, join, prose, void
 from owed.api.docs.layout import links, page
-from owed.api.docs.nouns import NOUNS
 from owed.api.docs.operation import Operation
 from owed.api.docs.operations import OPERATIONS
-from owed.api.docs.samples import as_text, body_example, curl
-from owed.api.docs.shapes import bounds, resolved, type_name
+from owed.api.docs.samples import body_example, curl
+from owed.api.docs.sent import WEBHOOKS, Sent
+from owed.api.docs.shapes import resolved
+from owed.api.docs.tables import answers, body_tables, parameter_table, pre
 from owed.api.fields import Schema
 from owed.api.messages import JSON
 from owed.api.openapi import document
@@ -41,12 +44,9 @@ def reference_page() -> bytes:
 def contents(tags: dict[str, str]) -> Iterator[Html]:
     """Yield the links to the operations, by tag."""
     for tag in tags:
-        entries = [
-            (f"#{operation.id}", join(verb(method), " ", operation.summary))
-            for (_, method), operation in OPERATIONS.items()
-            if operation.tag == tag
-        ]
-        yield links(tag, entries)
+        entries = [(method, operation) for (_, method), operation in OPERATIONS.items() if operation.tag == tag]
+        told = [("POST", each) for each in WEBHOOKS] if tag == sent.TAG else entries
+        yield links(tag, [(f"#{each.id}", join(verb(method), " ", each.summary)) for method, each in told])
 
 
 def verb(method: str) -> Html:
@@ -63,16 +63,28 @@ def key_form() -> Html:
 
 
 def section(tag: str, description: str, described: Schema) -> Html:
-    """Tell of the operations of a tag."""
+    """Tell of the operations of a tag, or of the webhooks."""
+    articles = (
+        article(path, method, operation, described)
+        for (path, method), operation in OPERATIONS.items()
+        if operation.tag == tag
+    )
+    webhooks = (webhook(each, described) for each in WEBHOOKS if tag == sent.TAG)
+    return element("section", element("h2", tag), prose(description), *articles, *webhooks)
+
+
+def webhook(told: Sent, described: Schema) -> Html:
+    """Tell of what is sent for one type of event."""
+    operation = described["webhooks"][told.type]["post"]
     return element(
-        "section",
-        element("h2", tag),
-        prose(description),
-        *(
-            article(path, method, operation, described)
-            for (path, method), operation in OPERATIONS.items()
-            if operation.tag == tag
-        ),
+        "article",
+        element("h3", told.summary),
+        element("p", verb("POST"), " ", element("code", told.type), class_="path"),
+        prose(told.description),
+        *body_tables({JSON: title_of(told.type)}, described),
+        parameter_table([resolved(each, described) for each in operation["parameters"]]),
+        answers(operation["responses"], described),
+        id=told.id,
     )
 
 
@@ -86,118 +98,13 @@ def article(path: str, method: str, operation: Operation, described: Schema) -> 
         element("h3", operation.summary),
         element("p", verb(method), " ", element("code", path), class_="path"),
         prose(operation.description),
-        *bodies(operation, described),
+        *body_tables(operation.bodies, described),
         parameter_table(parameters),
         answers(told["responses"], described),
         element("details", element("summary", "From the command line"), pre(curl(path, method, operation, schemas))),
         try_form(path, method, operation, parameters, schemas),
         id=operation.id,
     )
-
-
-def pre(text: str) -> Html:
-    """Show text as it is; it can be scrolled with the keyboard."""
-    return element("pre", text, tabindex="0")
-
-
-def bodies(operation: Operation, described: Schema) -> Iterator[Html]:
-    """Tell what the operation takes, by media type."""
-    for media_type, name in operation.bodies.items():
-        heading = element("summary", "Body, as ", element("code", media_type))
-        schema = described["components"]["schemas"][name]
-        samples = (pre(as_text(example)) for example in schema["examples"])
-        yield element("details", heading, member_table(schema, described), *samples)
-
-
-def member_table(schema: Schema, described: Schema) -> Html:
-    """List the members of an object."""
-    required = schema.get("required", ())
-    rows = (
-        row(name, resolved(member, described), described, is_required=name in required)
-        for name, member in schema["properties"].items()
-    )
-    return table("Member", *rows)
-
-
-def parameter_table(parameters: list[Schema]) -> Html:
-    """List the parameters of an operation."""
-    rows = (
-        row(
-            "metadata[key]" if each.get("style") == "deepObject" else each["name"],
-            {**each["schema"], "description": each["description"]},
-            {},
-            is_required=each.get("required", False),
-            place=each["in"],
-        )
-        for each in parameters
-    )
-    return element("details", element("summary", "Parameters and headers"), table("Name", *rows))
-
-
-def table(heading: str, *rows: Html) -> Html:
-    """Make a table of names, types and meanings."""
-    head = element("tr", *(element("th", name, scope="col") for name in (heading, "Type", "Meaning")))
-    return scrolled(element("table", element("thead", head), element("tbody", *rows)))
-
-
-def scrolled(wide: Html) -> Html:
-    """Let something wide be scrolled, with the keyboard too."""
-    return element("div", wide, class_="wide", tabindex="0")
-
-
-def row(name: str, schema: Schema, described: Schema, *, is_required: bool, place: str = "") -> Html:
-    """Make the row of a member or parameter, and below it, as wide as the table, one with the members inside it."""
-    notes = [*([place] if place else []), *(["required"] if is_required else [])]
-    kind = type_name(schema, described)
-    own = element(
-        "tr",
-        element("th", element("code", name), *(element("small", note) for note in notes), scope="row"),
-        element(
-            "td",
-            kind.removesuffix(" or null") if is_required else kind,
-            *(element("small", marked(bound)) for bound in bounds(schema)),
-        ),
-        element("td", marked(schema.get("description", "")), *leads(schema)),
-    )
-    return join(own, *(element("tr", element("td", listed, colspan="3")) for listed in inside(schema, described)))
-
-
-def inside(schema: Schema, described: Schema) -> Iterator[Html]:
-    """List the members inside a member."""
-    items = resolved(schema.get("items", {}), described)
-    yield from (member_table(each, described) for each in (schema, items) if "properties" in each)
-
-
-def leads(schema: Schema) -> Iterator[Html]:
-    """Lead to where the members of a whole new object are listed."""
-    for noun in NOUNS:
-        if any(each.get("$ref", "").rpartition("/New")[2].startswith(noun.title) for each in schema.get("oneOf", ())):
-            yield element("p", element("a", f"The members of a new {noun.kind}", href=f"#create{noun.title}"))
-
-
-def answers(responses: Schema, described: Schema) -> Html:
-    """List what the operation answers."""
-    rows = (answer(status, resolved(response, described), described) for status, response in responses.items())
-    return element("details", element("summary", "Answers"), scrolled(element("table", element("tbody", *rows))))
-
-
-def answer(status: str, response: Schema, described: Schema) -> Html:
-    """Make the row of an answer."""
-    named = join(*(join(" ", element("code", name)) for name in response["headers"]))
-    return element(
-        "tr",
-        element("th", element("span", status, class_=f"status s{status[0]}"), scope="row"),
-        element("td", marked(response["description"]), element("small", "Headers:", named), shown(response, described)),
-    )
-
-
-def shown(response: Schema, described: Schema) -> Html:
-    """Show the body of an answer that has one in JSON; a problem's is told in the catalogue."""
-    content = response.get("content", {}).get(JSON, {})
-    schema = resolved(content.get("schema", {}), described)
-    if "examples" not in schema:
-        return Html("")
-    return join(pre(as_text(content.get("example", schema["examples"][0]))), member_table(schema, described))
 
 
 def try_form(
@@ -226,7 +133,7 @@ def field(prefix: str, parameter: Schema) -> Html:
     is_metadata = parameter.get("style") == "deepObject"
     identity = f"{prefix}-{name}"
     sample = "customer_type=premium" if is_metadata else str(example)
-    value = parameter["examples"]["external_reference"]["value"] if parameter["in"] == "path" else ""
+    value = parameter.get("examples", {}).get("external_reference", {"value": ""})["value"]
     return join(
         element("label", name, " ", element("small", parameter["in"]), for_=identity),
         void(

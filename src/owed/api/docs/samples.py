@@ -25,8 +25,15 @@ def path_example(path: str, operation: Operation) -> str:
     """Give the path of an example of an operation."""
     for parameter in (PARAMETERS[name] for name in operation.parameters):
         if parameter["in"] == "path":
-            path = path.replace(f"{{{parameter['name']}}}", parameter["examples"]["external_reference"]["value"])
+            path = path.replace(f"{{{parameter['name']}}}", name_example(parameter))
     return path
+
+
+def name_example(parameter: Schema) -> str:
+    """Give what an example is called: by its external reference, if it has one, and else by its id."""
+    examples = parameter["examples"]
+    name: str = examples.get("external_reference", examples["id"])["value"]
+    return name
 
 
 def curl(path: str, method: str, operation: Operation, schemas: dict[str, Schema]) -> str:

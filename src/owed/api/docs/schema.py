@@ -105,4 +105,7 @@ def or_null(schema: Schema) -> Schema:
     """Describe a value that may be null instead."""
     if "type" not in schema:
         return {**schema, "oneOf": [*schema["oneOf"], NULL]} if "oneOf" in schema else {"oneOf": [schema, NULL]}
-    return schema if schema["type"] == "null" else {**schema, "type": [schema["type"], "null"]}
+    if schema["type"] == "null":
+        return schema
+    choices = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return {**schema, "type": [schema["type"], "null"], **choices}

@@ -5,10 +5,13 @@ from typing import Any
 from owed.api import accounts, bills, settings
 from owed.api.composites import NOTHING
 from owed.api.docs import nouns, story
+from owed.api.docs.delivery_schemas import schemas_of_deliveries
+from owed.api.docs.event_schemas import schemas_of_events
 from owed.api.docs.ledger_schemas import schemas_of_the_ledger
 from owed.api.docs.nouns import NOUNS, Noun
 from owed.api.docs.payment_schemas import EXPLAINED, TAKEN, schemas_of_payments
 from owed.api.docs.schema import by_name, new, page_of, taken
+from owed.api.docs.webhook_schemas import schemas_of_endpoints
 from owed.api.fields import Schema
 from owed.api.forms import PAYMENT_RULES
 from owed.api.problems import CATALOGUE
@@ -31,6 +34,9 @@ def schemas() -> dict[str, Schema]:
         "BillVoiding": {**taken(bills.VOID), "examples": [nouns.VOIDING]},
         **schemas_of_payments(),
         **schemas_of_the_ledger(),
+        **schemas_of_events(),
+        **schemas_of_endpoints(),
+        **schemas_of_deliveries(),
         **schemas_of_settings(),
         "PaymentRules": PAYMENT_RULES.schema,
         "Problem": problem(),

@@ -42,11 +42,19 @@ def bounds(schema: Schema) -> Iterator[str]:
     if "maxProperties" in schema:
         yield f"at most {schema['maxProperties']} keys of 1 to {schema['propertyNames']['maxLength']} characters"
         yield f"values of at most {schema['additionalProperties']['maxLength']} characters"
-    if "enum" in schema:
-        yield ", ".join(f"`{value}`" for value in schema["enum"])
+    yield from choices(schema)
     if "format" in schema and schema["format"] == "date":
         yield "`YYYY-MM-DD`"
     if "default" in schema:
         yield f"{schema['default']} unless given"
     if "pattern" in schema and "`" not in schema["pattern"]:
         yield f"`{schema['pattern']}`"
+
+
+def choices(schema: Schema) -> Iterator[str]:
+    """Yield in words which few values one may have, or those in a list."""
+    for each in (schema, schema.get("items", {})):
+        if "enum" in each:
+            yield ", ".join(f"`{value}`" for value in each["enum"] if value is not None)
+        if "const" in each:
+            yield f"`{str(each['const']).lower()}`"

@@ -44,14 +44,31 @@ STARTING = SettingsRecord(tenant_id=1, settings=TenantSettings(), updated_at=MOR
 """The settings of a new merchant."""
 
 
+class StoryStamp(BatchStamp):
+    """The time of the story. Its secrets are the same on every worker: they are for nobody to use."""
+
+    def __init__(self, ids: IdSource, chance: Random) -> None:
+        super().__init__(MORNING, ids)
+        self._chance = chance
+
+    def new_secret(self) -> bytes:
+        """Give 32 bytes that anybody can guess."""
+        return self._chance.randbytes(32)
+
+
+def opened() -> Books:
+    """Open the demo merchant's books; the ids in them are the same on every worker."""
+    ids, chance = IdSource(Random("the demo merchant")), Random("the demo merchant's secrets")
+    found = Books(1, "key_1", TenantSettings(), lambda: StoryStamp(ids, chance))
+    for asked in demo_requests(MORNING.date()):
+        found.enter(asked)
+    return found
+
+
 @cache
 def books() -> Books:
-    """Open the demo merchant's books; the ids in them are the same on every worker."""
-    ids = IdSource(Random("the demo merchant"))
-    opened = Books(1, "key_1", TenantSettings(), lambda: BatchStamp(MORNING, ids))
-    for asked in demo_requests(MORNING.date()):
-        opened.enter(asked)
-    return opened
+    """Give the books that the examples are of."""
+    return opened()
 
 
 def standing(kind: str, name: str) -> Any:
@@ -64,7 +81,12 @@ def standing(kind: str, name: str) -> Any:
 
 def shown(item: Named) -> Json:
     """Give an object as an answer has it."""
-    answer: Json = msgspec.to_builtins(item.shown())
+    return as_answered(item.shown())
+
+
+def as_answered(value: object) -> Json:
+    """Give a value as it comes out of the JSON of an answer."""
+    answer: Json = msgspec.json.decode(msgspec.json.encode(value))
     return answer
 
 

@@ -1,0 +1,73 @@
+"""Endpoints as the delivery workers see them: which have something to do, and where it goes."""
+
+from datetime import datetime
+
+import asyncpg
+
+from owed.database.pool import Pool
+from owed.model.delivery import EndpointKey, Receiver
+from owed.store.failures import translated
+from owed.store.webhook_endpoints import SECRETS
+
+OPEN = """enabled AND deleted_at IS NULL
+       AND (rests_until IS NULL OR rests_until <= now() OR resumed_to < resumed_at)"""
+"""Whether an endpoint takes deliveries now: one that was enabled just now does, whatever its receiver has asked for."""
+
+READY = f"""
+    -- The endpoints that have something to do: a delivery that is due, an event that they have not seen, a replay, or
+    -- an enabling that was not acted on.
+    SELECT endpoint.tenant_id, endpoint.id
+      FROM webhook_endpoint AS endpoint
+     WHERE {OPEN}
+       AND CASE WHEN $1::text IS NULL THEN NOT is_listener ELSE id = $1 END
+       AND (resumed_to < resumed_at
+            OR (SELECT min(due_at) FROM delivery
+                 WHERE delivery.tenant_id = endpoint.tenant_id AND delivery.endpoint_id = endpoint.id) <= now()
+            OR EXISTS (SELECT FROM event
+                        WHERE event.tenant_id = endpoint.tenant_id AND event.position < (SELECT feed_end())
+                          AND (event.position, event.sequence, event.id)
+                              > (endpoint.position, endpoint.sequence, endpoint.event_id))
+            OR EXISTS (SELECT FROM replay
+                        WHERE replay.tenant_id = endpoint.tenant_id AND replay.endpoint_id = endpoint.id
+                          AND finished_at IS NULL))
+"""
+
+RECEIVER = f"""
+    SELECT endpoint.tenant_id, endpoint.id, tenant.mode, endpoint.url, endpoint.secrets,
+           endpoint.resumed_to < endpoint.resumed_at AS is_resuming
+      FROM webhook_endpoint AS endpoint
+      JOIN tenant ON tenant.id = endpoint.tenant_id
+     WHERE endpoint.tenant_id = $1 AND endpoint.id = $2 AND {OPEN}
+"""
+
+
+class Receivers:
+    """Reads endpoints.
+
+    Args:
+        listener: The endpoint of `owed listen` that is the only one to serve; None where all others are.
+    """
+
+    def __init__(self, pool: Pool, listener: EndpointKey | None = None) -> None:
+        self._pool = pool
+        self._listener = listener
+
+    async def ready(self) -> list[EndpointKey]:
+        """List the endpoints that have something to do."""
+        with translated():
+            async with self._pool.connection() as connection:
+                rows = await connection.fetch(READY, self._listener and self._listener.id)
+        return [EndpointKey(*row) for row in rows]
+
+    async def find(self, endpoint: EndpointKey, now: datetime) -> Receiver | None:
+        """Give an endpoint as it stands; None where it takes nothing now."""
+        with translated():
+            async with self._pool.connection() as connection:
+                rows = await connection.fetch(RECEIVER, *endpoint)
+        return receiver_of(rows[0], now) if rows else None
+
+
+def receiver_of(row: asyncpg.Record, now: datetime) -> Receiver:
+    """Make the receiver that a row holds, with the secrets that are valid."""
+    valid = tuple(secret.value for secret in SECRETS.decode(row["secrets"]) if secret.is_valid_at(now))
+    return Receiver(row["tenant_id"], row["id"], row["mode"], row["url"], valid, row["is_resuming"])
