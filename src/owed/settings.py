@@ -61,7 +61,9 @@ class Settings(msgspec.Struct, frozen=True):
 
     @property
     def is_heard_here_alone(self) -> bool:
-        """Tell whether a service with these settings listens to nobody but this machine."""
+        """Tell whether a service with these settings hears nobody but this machine, be it through a proxy."""
+        if self.public_url:
+            return False
         with suppress(ValueError):
             return ip_address(self.host).is_loopback
         return self.host == "localhost"

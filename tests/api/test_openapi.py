@@ -273,6 +273,7 @@ REQUESTS = [
     Taken("NewTest", webhook_tests.TEST, {}),
     Taken("NewReplay", replays.REPLAY, {"since": "2026-01-31T00:00:00Z"}),
     Taken("NewRedelivery", deliveries.REDELIVER, {}),
+    Taken("ReceivedWebhook", verification.RECEIVED, {"headers": {}, "body": "", "secret": "sec_1"}),
 ]
 
 TEXTS = st.one_of(
@@ -282,8 +283,9 @@ TEXTS = st.one_of(
     st.integers(250, 260).map("x".__mul__),
     st.dates().map(str),
 )
+TYPES = st.lists(st.sampled_from(["*", "bill.paid", "bill.voided"]), max_size=3)
 PLAIN = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**54), 2**54), TEXTS, st.lists(TEXTS, max_size=2),
+    st.none(), st.booleans(), st.integers(-(2**54), 2**54), TEXTS, st.lists(TEXTS, max_size=2), TYPES,
     st.dictionaries(TEXTS, TEXTS | st.none(), max_size=3), st.just(JOHN_DOE["payment_rules"]),
 )  # fmt: skip
 NAMES = st.sampled_from(sorted({"nonsense", "bill", "min_amount", "max_amount", *(name for _, name in FIELDS)}))

@@ -198,7 +198,7 @@ def test_a_receiver_that_is_not_there_is_told(client: Client) -> None:
 
 
 def test_so_many_at_once_and_no_more(client: Client, receiver: Receiver, endpoint: Json) -> None:
-    """1.5: 429 with `Retry-After`: a receiver that takes its time must not take all of ours."""
+    """1.5: 429 with `Retry-After` and `RateLimit-*`: a receiver that takes its time must not take all of ours."""
     receiver.let.clear()
     with ThreadPoolExecutor(3) as pool:
         running = [pool.submit(ask, client, endpoint) for _ in range(3)]
@@ -208,6 +208,8 @@ def test_so_many_at_once_and_no_more(client: Client, receiver: Receiver, endpoin
         receiver.let.set()
         assert [each.result().status for each in running] == [200] * 3
     assert (answer.status, answer.code, answer.header("Retry-After")) == (429, "rate_limited", "1")
+    rate = [answer.header(f"RateLimit-{name}") for name in ("Limit", "Remaining", "Reset")]
+    assert rate == ["3", "0", "15"]
     assert ask(client, endpoint).status == 200
 
 

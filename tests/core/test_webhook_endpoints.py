@@ -140,7 +140,10 @@ def test_only_what_is_given_changes(books: Books, endpoint: WebhookEndpoint, giv
     books.stamps.now += SECOND
 
     changed = books.done(update(endpoint, **given))
-    assert changed == msgspec.structs.replace(endpoint, **given, version=2, updated_at=NOW + SECOND)
+    resumed_at = NOW + SECOND if "url" in given else NOW
+    assert changed == msgspec.structs.replace(
+        endpoint, **given, version=2, updated_at=NOW + SECOND, resumed_at=resumed_at
+    )
 
 
 def test_a_description_is_cleared(books: Books) -> None:
@@ -257,6 +260,18 @@ def test_a_fault_of_the_one_is_no_fault_of_the_other(books: Books, off: WebhookE
     command = update(off, faulty=frozenset({faulty}), faults=(Fault(f"/{faulty}", "no"),), **given)
 
     assert places(books.refused(command)) == [f"/{faulty}"]
+
+
+def test_an_endpoint_that_moves_is_sent_at_once_what_waits(books: Books, endpoint: WebhookEndpoint) -> None:
+    moved = books.done(change(endpoint, EndpointMembers(url="https://elsewhere.example/hook")))
+    assert (moved.resumed_at > endpoint.resumed_at, moved.starts_at) == (True, endpoint.starts_at)
+    same = books.done(change(moved, EndpointMembers(url=moved.url, description="the same place")))
+    assert same.resumed_at == moved.resumed_at
+
+
+def test_a_disabled_endpoint_that_moves_stays_disabled(books: Books, off: WebhookEndpoint) -> None:
+    moved = books.done(change(off, EndpointMembers(url="https://elsewhere.example/hook")))
+    assert (moved.enabled, moved.resumed_at) == (False, off.resumed_at)
 
 
 @pytest.mark.parametrize("step", [timedelta(0), -SECOND])

@@ -72,8 +72,9 @@ class DeliveringStand(Stand):
         self._logs.append(self._worker_log)
         command = [sys.executable, "-m", "owed", "worker"]
         with self._worker_log.open("wb") as output:
+            settings = self.service.environment | {"OWED_WEBHOOK_ALLOW": "127.0.0.0/8"}
             return subprocess.Popen(
-                command, env=self.service.environment, stdout=output, stderr=subprocess.STDOUT, process_group=0
+                command, env=settings, stdout=output, stderr=subprocess.STDOUT, process_group=0
             )
 
 

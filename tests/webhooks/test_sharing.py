@@ -263,7 +263,8 @@ def worker(service: Service, **settings: str) -> Iterator["subprocess.Popen[byte
     """Have an `owed worker` run on the data of a service."""
     command = [sys.executable, "-m", "owed", "worker"]
     with service.log.open("ab") as output:
-        process = subprocess.Popen(command, env=service.environment | settings, stdout=output, stderr=output)
+        allowed = {"OWED_WEBHOOK_ALLOW": "127.0.0.0/8"}
+        process = subprocess.Popen(command, env=service.environment | allowed | settings, stdout=output, stderr=output)
     try:
         yield process
     finally:

@@ -154,7 +154,7 @@ async def assemble(settings: Settings) -> Service:
         metrics=metrics,
         shared_metrics=SharedMetrics(metrics, directory_of_service()),
         sender=Sender(policy, settings.webhook_timeout, settings.webhook_ca_bundle),
-        tests=Room("tests of endpoints", MOST_TESTS, MOST_TESTS_OF_ONE),
+        tests=Room("tests of endpoints", MOST_TESTS, MOST_TESTS_OF_ONE, settings.webhook_timeout),
     )
 
 

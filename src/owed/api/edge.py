@@ -36,7 +36,7 @@ class Edge:
         """Answer one request, and note what became of it."""
         began = time.perf_counter()
         response = await self._response(request)
-        response.headers.update(request.rate_limit)
+        response.headers = {**request.rate_limit, **response.headers}
         taken = time.perf_counter() - began
         self._service.metrics.note_request(request.route, request.method, response.status, taken)
         self._log.note(request, response.status, taken)

@@ -38,7 +38,7 @@ LEADING = {
 }
 """The members of a new object that name something else: by the parameter that takes the name."""
 
-ALWAYS_THERE = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+ALWAYS_THERE = {401: ("WWW-Authenticate",), 429: ("Retry-After", *RATE_LIMIT), 503: ("Retry-After",)}
 """The headers that a refusal with a status always has."""
 
 
@@ -144,7 +144,7 @@ def refused(status: int, codes: list[Code]) -> Schema:
     """Describe the refusals with a status."""
     narrowed = {"properties": {"status": {"const": status}, "code": {"enum": [str(code) for code in codes]}}}
     always = ALWAYS_THERE.get(status, ())
-    optional: tuple[str, ...] = RATE_LIMIT
+    optional = () if status == 429 else RATE_LIMIT
     if status in {404, 409, 412, 422}:
         optional = ("Idempotent-Replayed", *optional)
     if status == 409:

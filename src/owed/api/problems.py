@@ -69,8 +69,10 @@ CATALOGUE: dict[Code, Entry] = {
         "The state forbids it",
         "The request is valid, but what stands forbids it: a reference is taken, money already uses the currency, a "
         "bill is voided, there is money on a bill that is to be voided, or a payment does not hold what is to be taken "
-        "back. Where the reference of a payment, a refund or a reversal is taken, `payment_id`, `refund_id` or "
-        "`reversal_id` names the one that has it: a client that has lost an answer finds it there.",
+        "back; there are 100 webhook endpoints, five secrets of one are valid, the one that is to be sent something is "
+        "disabled, or none takes the event. Where the reference of a payment, a refund or a reversal is taken, "
+        "`payment_id`, `refund_id` or `reversal_id` names the one that has it: a client that has lost an answer finds "
+        "it there.",
     ),
     Code.IDEMPOTENCY_KEY_IN_USE: Entry(
         HTTPStatus.CONFLICT,
@@ -98,7 +100,8 @@ CATALOGUE: dict[Code, Entry] = {
     Code.RATE_LIMITED: Entry(
         HTTPStatus.TOO_MANY_REQUESTS,
         "Too many requests",
-        "The key has used up its rate. Try again after `Retry-After` seconds; the `RateLimit-*` headers tell the rest.",
+        "The key has used up its rate, or too many tests of webhook endpoints are under way. Try again after "
+        "`Retry-After` seconds; the `RateLimit-*` headers tell the rest.",
     ),
     Code.INTERNAL_ERROR: Entry(
         HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -42,22 +42,24 @@ class ReceivedHeaders:
         }
 
     def check(self, value: Any, pointer: str, faults: Faults) -> Any:
-        """Give the headers that count, if each is a string and there once."""
+        """Give the headers that count, if all are strings and each that counts is there once."""
         if type(value) is not dict:
             return faults.note(pointer, f"This must be an object of strings, not {json_type(value)}.")
         before = faults.number
         times = Counter(name.lower() for name in value)
         for name, text in value.items():
-            if name.lower() in HEADERS and (fault := header_fault(text, times[name.lower()])):
+            if fault := header_fault(name.lower(), text, times[name.lower()]):
                 faults.note(f"{pointer}/{escaped(name)}", fault)
         counting = {name.lower(): text for name, text in value.items() if name.lower() in HEADERS}
         return {name: text.strip() for name, text in counting.items()} if faults.number == before else UNSET
 
 
-def header_fault(text: Any, times: int) -> str | None:
-    """Tell what is wrong with a header."""
+def header_fault(name: str, text: Any, times: int) -> str | None:
+    """Tell what is wrong with a header; of those that do not count, only that it is no string."""
     if type(text) is not str:
         return f"This must be a string, not {json_type(text)}."
+    if name not in HEADERS:
+        return None
     if times > 1:
         return "This is given twice, in different cases; give it once."
     return None if len(text) <= LONGEST_HEADER else f"This may have up to {LONGEST_HEADER} characters."

@@ -44,6 +44,8 @@ class EventTypes:
             "maxItems": len(EVENT_TYPES),
             "uniqueItems": True,
             "items": {"type": "string", "enum": [*EVENT_TYPES, EVERY_TYPE]},
+            "if": {"contains": {"const": EVERY_TYPE}},
+            "then": {"maxItems": 1},
             "description": description,
             "examples": [list(DEFAULT_TYPES)],
         }
@@ -67,7 +69,7 @@ class EventTypes:
 
 
 MEMBERS: Mapping[str, Field] = {
-    "url": Text(urls.LONGEST, "Where events are sent, by POST.", "https://example.com/hooks/owed"),
+    "url": Text(urls.LONGEST, "Where events are sent, by POST.", "https://acme.example/hooks/owed"),
     "events": EventTypes(f"The types of the events that it gets; `{EVERY_TYPE}` alone is all of them."),
     "description": Text(255, "What it is for, in your own words.", "the accounting system"),
     "enabled": Boolean("Whether events are sent."),

@@ -42,18 +42,18 @@ def main() -> None:
     try:
         settings = Settings.from_environment(os.environ)
         configure(settings.log)
-        deliver(settings, DeliveryMetrics.of_service(), is_ours=True, until_closed=sys.stdin.fileno())
+        deliver(settings, DeliveryMetrics.of_service(), is_local=True, until_closed=sys.stdin.fileno())
     except (DatabaseError, SettingsError) as error:
         logger.error("%s", error)  # noqa: TRY400  (one line says it all)
         raise SystemExit(1) from error
 
 
-def deliver(settings: Settings, metrics: DeliveryMetrics, *, is_ours: bool, until_closed: int | None = None) -> None:
+def deliver(settings: Settings, metrics: DeliveryMetrics, *, is_local: bool, until_closed: int | None = None) -> None:
     """Deliver webhooks until told to stop, and finish what is under way; at a second signal leave at once.
 
     Args:
         settings: Of this process, with the address of the database.
-        is_ours: Whether it goes together with a service, or a database, on this machine.
+        is_local: Whether the service that takes the URLs listens by these same settings.
         until_closed: A stream whose end is a signal to stop too.
 
     Raises:
@@ -62,7 +62,7 @@ def deliver(settings: Settings, metrics: DeliveryMetrics, *, is_ours: bool, unti
     """
 
     async def work(stop: Stopping) -> None:
-        policy = Policy(settings.webhook_allow, loopback=is_ours and settings.is_heard_here_alone)
+        policy = Policy(settings.webhook_allow, loopback=is_local and settings.is_heard_here_alone)
         async with connected(settings, stop) as pool, sending(settings, policy) as sender:
             collect_rarely()
             await keep_delivering(settings, pool, sender, metrics, stop)

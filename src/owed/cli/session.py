@@ -102,7 +102,7 @@ async def _connect_when_possible(dsn: str) -> Connection:
     while True:
         try:
             return await connect(dsn)
-        except asyncpg.CannotConnectNowError:
+        except (asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError):
             if asyncio.get_running_loop().time() > deadline:
                 raise
             await asyncio.sleep(RETRY_SECONDS)

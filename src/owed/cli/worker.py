@@ -19,7 +19,7 @@ def worker(*, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> Non
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     configure(settings.log)
     if settings.database_url:
-        deliver(settings, DeliveryMetrics(), is_ours=False)
+        deliver(settings, DeliveryMetrics(), is_local=False)
         return
     with session.current(settings) as dsn:
-        deliver(msgspec.structs.replace(settings, database_url=dsn), DeliveryMetrics(), is_ours=True)
+        deliver(msgspec.structs.replace(settings, database_url=dsn), DeliveryMetrics(), is_local=False)

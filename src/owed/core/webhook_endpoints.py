@@ -87,9 +87,11 @@ class EndpointMembers(EndpointChange, frozen=True, kw_only=True):
     def changed(self, standing: WebhookEndpoint, journal: Journal) -> WebhookEndpoint:
         """Give the endpoint with the members in place."""
         changed = replace(standing, **self.plain())
-        if self.enabled is UNSET or self.enabled == standing.enabled:
-            return changed
-        return self._resumed(changed, journal.stamp.now) if self.enabled else disabled(changed)
+        if self.enabled is False and standing.enabled:
+            return disabled(changed)
+        is_enabled_again = self.enabled is True and not standing.enabled
+        is_moved = standing.enabled and changed.url != standing.url  # what waited for the old place waits no longer
+        return self._resumed(changed, journal.stamp.now) if is_enabled_again or is_moved else changed
 
     def plain(self) -> dict[str, Any]:
         """Give the members that are put in place as they are given."""

@@ -32,8 +32,9 @@ COUNT = """
 """
 
 STATUS = """
-    -- How delivery comes along. What waits is counted among so many deliveries, the oldest first, and among so many
-    -- events that lie before the endpoint in the feed. The next attempt is that of the first few that are due.
+    -- How delivery comes along. What waits is counted among so many deliveries, and among so many events that lie before
+    -- the endpoint in the feed. Deliveries are met in the order of their key, backwards: what has failed has a lane of its
+    -- own, and those come last. The next attempt is that of the first few that are due.
     SELECT enabled, last_success_at, last_failure_at,
            CASE WHEN rests_until > now() THEN rests_until END AS resting_until,
            least($3, delivered_later.pending + missed.pending) AS pending,
@@ -46,7 +47,7 @@ STATUS = """
              FROM (SELECT failed_at
                      FROM delivery
                     WHERE delivery.tenant_id = endpoint.tenant_id AND delivery.endpoint_id = endpoint.id
-                    ORDER BY delivery.event_id
+                    ORDER BY delivery.lane DESC, delivery.position DESC, delivery.sequence DESC
                     LIMIT $4) AS examined) AS delivered_later
      CROSS JOIN LATERAL (
            SELECT count(*) FILTER (WHERE recorded_at > starts_at

@@ -108,18 +108,18 @@ HOLD = """
 
 DELIVERIES = """
     -- A step through the deliveries of an endpoint, lane by lane, which is the only way through them: it deletes those
-    -- of events from before an id, and tells how far it has come and which lanes have lost their first.
+    -- of events from before an id, and tells how far it has come and which lanes have lost their first. What a worker has
+    -- claimed it leaves to the worker, but where the endpoint is gone.
       WITH examined AS MATERIALIZED (
     SELECT ctid AS row, lane, position, sequence, event_id
       FROM delivery
      WHERE tenant_id = $1 AND endpoint_id = $2 AND (lane, position, sequence) > ($4, $5, $6)
      ORDER BY lane, position, sequence
      LIMIT $7
-       FOR UPDATE
          ), deleted AS (
     DELETE FROM delivery
      USING examined
-     WHERE delivery.ctid = examined.row AND examined.event_id < $3
+     WHERE delivery.ctid = examined.row AND examined.event_id < $3 AND (delivery.claim IS NULL OR $3 = '~')
  RETURNING delivery.lane, delivery.due_at
          )
     SELECT examined.lane, examined.position, examined.sequence,

@@ -62,7 +62,6 @@ class Run(NamedTuple):
         begun_by: The time of the event loop's clock after which no attempt may begin: the claim might end before it.
     """
 
-    receiver: Receiver
     lane: Lane
     begun_by: float
 
@@ -76,6 +75,7 @@ class Pump:
         self._runners: set[asyncio.Task[None]] = set()
         self._nudged = asyncio.Event()
         self._closing = False
+        self._receiver: Receiver | None = None
 
     def nudge(self) -> None:
         """Look again: there may be something to do."""
@@ -108,28 +108,29 @@ class Pump:
         return room if 2 * room > self._window.size else 0
 
     async def _fill(self) -> bool:
-        """Claim lanes as far as there is room, and tell whether there may be more at once."""
-        room, parts = self._room(), self._parts
-        if room == 0:
-            return True
+        """Claim lanes as far as there is room, for the endpoint as it stands, and tell whether there may be more."""
+        parts = self._parts
         async with parts.queries:
-            receiver = await parts.receivers.find(self._endpoint, datetime.now(UTC))
-            if receiver is None:
+            self._receiver = await parts.receivers.find(self._endpoint, datetime.now(UTC))
+            if self._receiver is None:
                 self._closing = True
                 return False
-            if receiver.is_resuming:
+            if self._receiver.is_resuming:
                 return await parts.dispatch.step(self._endpoint)
-            room -= await self._claim(receiver, room)
+            room = self._room()
+            room -= await self._claim(room)
             if room and not await parts.dispatch.step(self._endpoint):
                 return False
             # What is due is more urgent than what waits behind it, of which there may be any amount.
-            return room == 0 or bool(await self._claim(receiver, room)) or not self._runners
+            return room == 0 or bool(await self._claim(room)) or not self._runners
 
-    async def _claim(self, receiver: Receiver, room: int) -> int:
+    async def _claim(self, room: int) -> int:
+        if room == 0:
+            return 0
         deliveries = self._parts.deliveries
         begun_by = time.monotonic() + deliveries.lease - self._parts.patience - 1
         lanes = await deliveries.claim(self._endpoint, room, random.getrandbits(63))
-        self._queue.extend(Run(receiver, lane, begun_by) for lane in lanes)
+        self._queue.extend(Run(lane, begun_by) for lane in lanes)
         return len(lanes)
 
     async def _wait(self) -> None:
@@ -161,9 +162,9 @@ class Pump:
         begun_by = min(run.begun_by, time.monotonic() + LONGEST_STAY)
         for delivery in run.lane:
             async with self._parts.room.one(self._endpoint.tenant_id, self._window):
-                if self._closing or time.monotonic() > begun_by:
+                if self._closing or self._receiver is None or time.monotonic() > begun_by:
                     break
-                outcomes.append(await self._deliver(run.receiver, delivery))
+                outcomes.append(await self._deliver(self._receiver, delivery))
             if outcomes[-1].fate is not Fate.DELIVERED:
                 break
         outcomes += map(released, run.lane[len(outcomes) :])

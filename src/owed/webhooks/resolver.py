@@ -18,7 +18,7 @@ LookUp = Callable[[str], Awaitable[list[Address]]]
 MOST: Final = 8
 """Addresses of one name that are tried."""
 
-_threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="resolver")
+_threads = ThreadPoolExecutor(max_workers=256, thread_name_prefix="resolver")
 """Of their own: the system's resolver blocks, and one slow name server must hold up nothing but its own names."""
 
 
