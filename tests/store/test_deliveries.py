@@ -129,7 +129,7 @@ async def test_an_endpoint_that_took_nothing_since_is_disabled_and_keeps_what_wa
         assert row is not None
         assert (row["enabled"], row["disabled_reason"], row["version"]) == (False, "failing", 2)
         assert set(await opened.waiting()) == {first, second}
-        assert opened.endpoint not in await opened.receivers.ready()
+        assert opened.endpoint not in await opened.receivers.look([])
         assert await opened.receivers.find(opened.endpoint, datetime.now(UTC)) is None
 
 
@@ -172,9 +172,9 @@ async def test_a_receiver_that_rests_gets_nothing_until_then_unless_it_is_enable
         busy = msgspec.structs.replace(retried(head, 0.0), attempt=attempt(503), rest=86_400.0)
         await opened.record(busy)
         assert await opened.receivers.find(opened.endpoint, datetime.now(UTC)) is None
-        assert opened.endpoint not in await opened.receivers.ready()
+        assert opened.endpoint not in await opened.receivers.look([])
         await opened.change("resumed_at = now()")
-        assert opened.endpoint in await opened.receivers.ready()
+        assert opened.endpoint in await opened.receivers.look([])
         await opened.take_up()
         assert await opened.receivers.find(opened.endpoint, datetime.now(UTC)) is not None
         assert events_of(await opened.claim()) == [[head.event_id]]

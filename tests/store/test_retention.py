@@ -112,6 +112,25 @@ async def test_a_delivery_goes_with_its_event_and_the_next_of_its_lane_is_due(ds
         ]
 
 
+async def test_what_a_worker_has_claimed_is_left_to_it_with_all_that_waits_behind(
+    dsn: str, merchants_tenant: int
+) -> None:
+    tenant, to = merchants_tenant, endpoint(merchants_tenant)
+    events = [event(tenant, days(age), sequence=number) for number, age in enumerate((100, 40), 1)]
+    async with session(dsn) as psql:
+        await copy(psql, "webhook_endpoint", [to])
+        await copy(psql, "event", events)
+        await copy(psql, "delivery", [delivery(each, to[1], is_first=each is events[0]) for each in events])
+        await psql.execute("UPDATE delivery SET claim = 1 WHERE tenant_id = $1", tenant)
+        await forgotten(dsn)
+        kept = await psql.fetch("SELECT event_id, due_at FROM delivery WHERE tenant_id = $1 ORDER BY sequence", tenant)
+
+        assert [(row["event_id"], row["due_at"] is not None) for row in kept] == [
+            (events[0][1], True),
+            (events[1][1], False),
+        ]
+
+
 async def test_a_replay_goes_when_it_is_old_and_over(dsn: str, merchants_tenant: int) -> None:
     tenant, to, deleted = merchants_tenant, endpoint(merchants_tenant), endpoint(merchants_tenant, days(1))
     old, young = days(31), days(29)

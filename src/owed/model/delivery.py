@@ -27,6 +27,7 @@ class Receiver(msgspec.Struct, frozen=True):
     tenant_id: int
     id: str
     mode: Mode
+    version: int
     url: str
     secrets: tuple[str, ...]
     is_resuming: bool

@@ -12,7 +12,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         event_id: Of the one event; the four members below are of those of a time.
         since: They were recorded then or later,
-        until: and before this.
+        until: and then or before.
         types: They are of these; `*` is all.
         only_failed: They were attempted at this endpoint, and never with success.
     """

@@ -94,18 +94,17 @@ class Deliverer:
                     await stop.wait()
 
     async def _look(self, pumping: asyncio.TaskGroup) -> None:
-        """Have a pump for each endpoint that has something to do, and let it know."""
+        """Have a pump for each endpoint that has something to do, and let it know of that and of every change."""
         try:
-            ready = await self._receivers.ready()
+            found = await self._receivers.look(self._pumps)
         except (Unavailable, Conflict) as error:
             logger.warning("the database cannot say what is to be delivered: %s", error)
             return
-        for endpoint in ready:
-            if pump := self._pumps.get(endpoint):
-                pump.nudge()
-            else:
-                self._pumps[endpoint] = Pump(endpoint, self._window(endpoint), self._parts)
-                pumping.create_task(self._serve(endpoint))
+        for endpoint, pump in self._pumps.items():
+            pump.heed(found.pop(endpoint, None))
+        for endpoint in found:
+            self._pumps[endpoint] = Pump(endpoint, self._window(endpoint), self._parts)
+            pumping.create_task(self._serve(endpoint))
 
     def _window(self, endpoint: EndpointKey) -> Window:
         """Give what is known of a receiver, for as long as there is room to remember it."""

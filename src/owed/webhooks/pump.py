@@ -14,7 +14,7 @@ from owed.model.delivery import Attempt, Claimed, EndpointKey, Fate, Outcome, Re
 from owed.model.identifiers import ATTEMPT, IdSource, milliseconds
 from owed.store.deliveries import Deliveries, Lane
 from owed.store.dispatch import Dispatch
-from owed.store.receivers import Receivers
+from owed.store.receivers import Receivers, Standing
 from owed.webhooks.recorder import Recorder
 from owed.webhooks.sender import Message
 from owed.webhooks.window import Room, Window
@@ -80,6 +80,13 @@ class Pump:
     def nudge(self) -> None:
         """Look again: there may be something to do."""
         self._nudged.set()
+
+    def heed(self, standing: Standing | None) -> None:
+        """Look again where the endpoint has changed or has something to do; begin nothing where it is not open."""
+        if standing is None:
+            self.close()
+        elif standing.has_work or self._receiver is None or standing.version != self._receiver.version:
+            self.nudge()
 
     def close(self) -> None:
         """Begin nothing new."""

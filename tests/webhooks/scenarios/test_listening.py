@@ -1,15 +1,23 @@
 """A merchant listens: it registers endpoints, verifies what they get, and gets what it asked for and nothing else."""
 
 import json
+import time
+from collections.abc import Callable
+from threading import Event
+from typing import Final, NamedTuple
 
+import pytest
 from standardwebhooks import Webhook
 
-from tests.contract.client import JSON
+from tests.contract.client import JSON, Json
 from tests.contract.samples import REFUND, a_bill, a_customer, a_payment, an_account, as_it_stands, at
 from tests.failure.stand import wait_until
 from tests.webhooks.receiver import Request, answer
-from tests.webhooks.scenarios.merchant import ENDPOINTS, EVENTS, Hook, Shop, got, rests_until
+from tests.webhooks.scenarios.merchant import ENDPOINTS, EVENTS, Hook, Shop, got, held, rests_until
 from tests.webhooks.scenarios.tellings import APPLIED, Told, applied, event_of, told_by, verifies
+
+KNOWN_WITHIN: Final = 1.0
+"""Seconds after which every attempt is made to the endpoint as it has been changed."""
 
 
 def signatures(request: Request) -> list[str]:
@@ -228,3 +236,60 @@ def test_a_merchant_finds_out_why_its_receiver_refuses(shop: Shop) -> None:
     assert failed_step(body, other) == "secret"
     assert failed_step(body, hook, webhook_timestamp="1700000000") == "time"
     assert failed_step(body, hook, webhook_id="evt") == "headers"
+
+
+# What is changed while a row of events is on its way
+
+
+class Row(NamedTuple):
+    """Five events of one object, taken up together: the first is being sent, and the others wait behind it.
+
+    Attributes:
+        told: What they tell, in their order.
+        go_on: Has the receiver answer the first; not before what was changed is known everywhere.
+    """
+
+    hook: Hook
+    bill: Json
+    told: list[Told]
+    go_on: Callable[[], None]
+
+
+@pytest.fixture
+def row(shop: Shop) -> Row:
+    hook, bill, answered = shop.hook(enabled=False), a_bill(shop.client), Event()
+    hook.ear.plan_for(bill, held(answered, answer()))
+    told = [applied(a_payment(shop.client, bill=bill["id"])) for _ in range(5)]
+    hook.change(enabled=True, backlog="resume")
+    wait_until(lambda: hook.ear.about(bill), "the first is sent")
+
+    def go_on() -> None:
+        time.sleep(KNOWN_WITHIN)  # what is promised is this very time
+        answered.set()
+
+    return Row(hook, bill, told, go_on)
+
+
+def test_of_a_row_nothing_more_is_sent_once_the_endpoint_is_disabled(shop: Shop, row: Row) -> None:
+    row.hook.change(enabled=False)
+    row.go_on()
+    wait_until(lambda: row.hook.status["pending"] == 4, "the first is taken")
+    row.hook.change(enabled=True, backlog="skip")
+    shop.hears(row.hook, row.told[0])
+
+
+def test_the_rest_of_a_row_goes_to_the_new_url(shop: Shop, row: Row) -> None:
+    old, new = row.hook.ear, shop.ear()
+    row.hook.move(new)
+    row.go_on()
+    shop.hears(row.hook, *row.told)
+    assert (len(old.about(row.bill)), len(new.about(row.bill))) == (1, 4)
+
+
+def test_the_rest_of_a_row_is_signed_with_the_new_secret(shop: Shop, row: Row) -> None:
+    first = row.hook.secret
+    row.hook.rotate(expires_in=0)
+    row.go_on()
+    shop.drain(row.hook)
+    assert [verifies(first, request) for request in row.hook.requests] == [True] + [False] * 5
+    assert [verifies(row.hook.secret, request) for request in row.hook.requests] == [False] + [True] * 5
