@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from owed.webhooks.window import LARGEST, QUICK_ONES, SLOW, SLOW_ONES, SLOW_ONES_OF_ONE, START, Room, Window
+from owed.webhooks.window import LARGEST, OF_ONE_QUICK, OF_ONE_SLOW, QUICK_ONES, SLOW, SLOW_ONES, START, Room, Window
 
 
 def quick() -> Window:
@@ -56,16 +56,17 @@ async def full(room: Room, stack: AsyncExitStack, tenant: int, window: Window) -
 async def test_what_hangs_takes_no_room_of_what_is_quick_and_only_a_part_of_what_is_not() -> None:
     room, slow = Room(), Window()
     async with AsyncExitStack() as stack:
-        assert await full(room, stack, 1, slow) == SLOW_ONES_OF_ONE
-        assert await full(room, stack, 2, slow) == SLOW_ONES_OF_ONE
-        assert await full(room, stack, 1, quick()) == QUICK_ONES
+        assert await full(room, stack, 1, slow) == OF_ONE_SLOW
+        assert await full(room, stack, 2, slow) == OF_ONE_SLOW
+        assert await full(room, stack, 1, quick()) == OF_ONE_QUICK
+        assert await full(room, stack, 2, quick()) == QUICK_ONES - OF_ONE_QUICK
 
 
 async def test_room_is_given_back_however_a_request_ends() -> None:
     room, slow = Room(), Window()
     for _ in range(2):
         async with AsyncExitStack() as stack:
-            assert await full(room, stack, 1, slow) == SLOW_ONES_OF_ONE
+            assert await full(room, stack, 1, slow) == OF_ONE_SLOW
     with pytest.raises(ValueError, match="whatever"):
         async with room.one(1, slow):
             raise ValueError("whatever")

@@ -86,6 +86,13 @@ FORGET = """
  RETURNING 1
 """
 
+END_REPLAYS = """
+    -- What it had asked for again is part of what it skips.
+    UPDATE replay
+       SET finished_at = now()
+     WHERE tenant_id = $1 AND endpoint_id = $2 AND finished_at IS NULL AND created_at < $3
+"""
+
 AFRESH = "attempts = 0, first_attempt_at = NULL, retry_at = NULL, failed_at = NULL"
 """What makes a delivery one that was never attempted, as far as its retries go."""
 
@@ -255,15 +262,20 @@ class Dispatch:
     async def _resume(self, connection: Connection, key: EndpointKey, endpoint: asyncpg.Record) -> None:
         """Take a step towards the state that an endpoint was enabled in: without its backlog, or with all of it due."""
         is_skipped = endpoint["starts_at"] >= endpoint["resumed_at"]
+        if is_skipped:
+            await connection.fetch(END_REPLAYS, *key, endpoint["starts_at"])
         if await connection.fetch(FORGET if is_skipped else PUT_BACK, *key, STEP):
             return
-        place = self._resuming.get(key, BEFORE_ALL_LANES)
-        further = [] if is_skipped else await connection.fetch(BEGIN_LANES, *key, *place, STEP)
+        if is_skipped or not await self._begin_lanes(connection, key):
+            await connection.fetch(RESUMED, *key, endpoint["resumed_at"])
+
+    async def _begin_lanes(self, connection: Connection, key: EndpointKey) -> bool:
+        """Take a step along the lanes of an endpoint, and tell whether there was one to take."""
+        place = self._resuming.pop(key, BEFORE_ALL_LANES)
+        further = await connection.fetch(BEGIN_LANES, *key, *place, STEP)
         if further:
             self._resuming[key] = tuple(further[0])
-        else:
-            self._resuming.pop(key, None)
-            await connection.fetch(RESUMED, *key, endpoint["resumed_at"])
+        return bool(further)
 
 
 async def replay(connection: Connection, key: EndpointKey, endpoint: asyncpg.Record, asked: asyncpg.Record) -> None:

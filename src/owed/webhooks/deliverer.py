@@ -20,7 +20,7 @@ from owed.store.dispatch import Dispatch
 from owed.store.receivers import Receivers
 from owed.webhooks.pump import Parts, Pump, Sends
 from owed.webhooks.recorder import Recorder
-from owed.webhooks.window import Room, Window
+from owed.webhooks.window import Room, Share, Window
 
 logger = logging.getLogger("owed.webhooks")
 
@@ -30,8 +30,9 @@ POLL = 0.1
 PAUSE = 1.0
 """Seconds in which an endpoint is left alone whose deliveries could not go on."""
 
-QUERIES = 6
-"""Pumps that ask the database at the same time; the pool has room for the recorder and the look-out beside them."""
+QUERIES, OF_ONE = 6, 3
+"""Pumps that ask the database at the same time, and those of one merchant; the pool has room for the recorder and the
+look-out beside them."""
 
 MOST_KNOWN = 10_000
 """Endpoints of which we remember how their receivers do."""
@@ -70,7 +71,7 @@ class Deliverer:
             schedule=schedule,
             patience=patience,
             ids=IdSource(random.Random(os.urandom(32))),
-            queries=asyncio.Semaphore(QUERIES),
+            queries=Share(QUERIES, OF_ONE),
             room=Room(),
             noted=noted,
         )

@@ -17,7 +17,7 @@ from owed.store.dispatch import Dispatch
 from owed.store.receivers import Receivers, Standing
 from owed.webhooks.recorder import Recorder
 from owed.webhooks.sender import Message
-from owed.webhooks.window import Room, Window
+from owed.webhooks.window import Room, Share, Window
 
 logger = logging.getLogger("owed.webhooks")
 
@@ -50,7 +50,7 @@ class Parts(NamedTuple):
     schedule: Schedule
     patience: float
     ids: IdSource
-    queries: asyncio.Semaphore
+    queries: Share
     room: Room
     noted: Callable[[Claimed, Attempt], None]
 
@@ -117,7 +117,7 @@ class Pump:
     async def _fill(self) -> bool:
         """Claim lanes as far as there is room, for the endpoint as it stands, and tell whether there may be more."""
         parts = self._parts
-        async with parts.queries:
+        async with parts.queries.one(self._endpoint.tenant_id):
             self._receiver = await parts.receivers.find(self._endpoint, datetime.now(UTC))
             if self._receiver is None:
                 self._closing = True

@@ -1,13 +1,13 @@
 """How many requests go to receivers at the same time: to each as many as it is good for, to all as many as we are.
 
 A request that takes long ties up more than one that does not. So those that are quick have room of their own, and those
-that are not share another, in which each merchant has a part: a receiver that hangs makes nobody else's wait.
+that are not share another; and of both each merchant has a part: no receiver makes another merchant's wait.
 """
 
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 LARGEST = 64
 """Requests to one receiver at the same time, from one worker."""
@@ -18,10 +18,9 @@ START = 4
 SLOW = 1.0
 """Seconds from which on a request takes long."""
 
-QUICK_ONES = 256
-SLOW_ONES = 256
-SLOW_ONES_OF_ONE = 64
-"""Requests at the same time to receivers that answered quickly last, to all others, and to those of one merchant."""
+QUICK_ONES, OF_ONE_QUICK = 256, 128
+SLOW_ONES, OF_ONE_SLOW = 256, 64
+"""Requests at the same time to receivers that answered quickly last, and to all others; and how many of one merchant."""
 
 
 class Window:
@@ -41,20 +40,32 @@ class Window:
             self.is_quick = seconds <= SLOW
 
 
+class Share:
+    """Room of which each merchant has a part at most.
+
+    Args:
+        total: How many may be in it at the same time.
+        of_one: How many of them may be of one merchant.
+    """
+
+    def __init__(self, total: int, of_one: int) -> None:
+        self._total = asyncio.Semaphore(total)
+        self._of_tenant = defaultdict[int, asyncio.Semaphore](lambda: asyncio.Semaphore(of_one))
+
+    @asynccontextmanager
+    async def one(self, tenant_id: int) -> AsyncIterator[None]:
+        """Wait for the room that one of a tenant takes."""
+        async with self._of_tenant[tenant_id], self._total:
+            yield
+
+
 class Room:
     """What we are good for: requests to all receivers at the same time."""
 
     def __init__(self) -> None:
-        self._quick_ones = asyncio.Semaphore(QUICK_ONES)
-        self._slow_ones = asyncio.Semaphore(SLOW_ONES)
-        self._of_tenant = defaultdict[int, asyncio.Semaphore](lambda: asyncio.Semaphore(SLOW_ONES_OF_ONE))
+        self._quick_ones = Share(QUICK_ONES, OF_ONE_QUICK)
+        self._slow_ones = Share(SLOW_ONES, OF_ONE_SLOW)
 
-    @asynccontextmanager
-    async def one(self, tenant_id: int, window: Window) -> AsyncIterator[None]:
+    def one(self, tenant_id: int, window: Window) -> AbstractAsyncContextManager[None]:
         """Wait for the room that one request takes, to a receiver of a tenant."""
-        if window.is_quick:
-            async with self._quick_ones:
-                yield
-        else:
-            async with self._of_tenant[tenant_id], self._slow_ones:
-                yield
+        return (self._quick_ones if window.is_quick else self._slow_ones).one(tenant_id)
