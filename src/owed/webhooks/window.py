@@ -20,7 +20,7 @@ SLOW = 1.0
 
 QUICK_ONES, OF_ONE_QUICK = 256, 128
 SLOW_ONES, OF_ONE_SLOW = 256, 64
-"""Requests at the same time to receivers that answered quickly last, and to all others; and how many of one merchant."""
+"""Requests at the same time to receivers that answered quickly last, and to all others; how many of one merchant."""
 
 
 class Window:
