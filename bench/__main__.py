@@ -3,7 +3,7 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,20 +12,30 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import contract, machine, many_bills, report, services, settings
+from bench import contract, machine, many_bills, report, services, settings, webhook_report, webhooks
 from bench.load import OF_BILLS, OF_CUSTOMERS, OF_PAYMENTS, Group, Scenario
 from bench.machine import Cores
 from bench.pgbench import FILES, pgbench
+from bench.report import Grid
 from bench.rounds import Contender, Measurements, Plan, measure
 from bench.seeding import seed, seed_bare, seed_bills, seed_payments
 from bench.services import Bench, Service
 
-ALL = "Owed,usual,tuned,bare,pgbench"
+ALL = "Owed,usual,tuned,bare,pgbench,queue"
 EVERY = ",".join(Group)
-ABLE = {"bare": services.READS, "pgbench": frozenset(FILES)}
+ABLE: dict[str, frozenset[Scenario]] = {
+    "bare": services.READS,
+    "pgbench": frozenset(FILES),
+    "queue": frozenset(),  # it delivers webhooks
+}
 """What those do who cannot do everything."""
 
-MARKERS = {Group.CUSTOMERS: "bench", Group.BILLS: "bench-bills", Group.PAYMENTS: "bench-payments"}
+MARKERS = {
+    Group.CUSTOMERS: "bench",
+    Group.BILLS: "bench-bills",
+    Group.PAYMENTS: "bench-payments",
+    Group.WEBHOOKS: "bench-webhooks",
+}
 console = Console(width=None if sys.stdout.isatty() else 140)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -42,6 +52,7 @@ def main(
     seconds: Annotated[float, typer.Option(help="How long each run is.")] = 2,
     customers: Annotated[int, typer.Option(help="How many customers there are in each database.")] = 10_000,
     bills: Annotated[int, typer.Option(help="How many bills there are where one customer's are listed.")] = 1_000_000,
+    backlog: Annotated[int, typer.Option(help="How many events there are in the backlog of webhooks.")] = 100_000,
     directory: Annotated[Path, typer.Option(help="Where the databases are: on a real disk.")] = Path("/var/tmp"),  # noqa: S108
     write: Annotated[bool, typer.Option(help="Write the tables to docs/performance.md.")] = True,
 ) -> None:
@@ -55,14 +66,33 @@ def main(
     for group in groups if write else []:
         report.around(MARKERS[group])  # or the run would be for nothing
     plan = Plan(rounds, seconds, customers, bills, frozenset().union(*(group.scenarios for group in groups)))
+    names, failures = contenders.split(","), []
     with scratch(directory) as home:
         bench = Bench(home, peer_python.absolute(), Cores.of_this_machine())
-        measured, facts = _measured(bench, contenders.split(","), plan)
-    for group in groups:
-        _report(measured, group, facts, write=write)
-    for failure in measured.failures:
+        if plan.scenarios:
+            failures += _requests(bench, names, plan, groups, write=write)
+        if Group.WEBHOOKS in groups:
+            failures += _webhooks(bench, names, webhooks.Plan(rounds, seconds, backlog), write=write)
+    for failure in failures:
         console.print(f"FAILED: {failure}", style="bold red")
-    raise SystemExit(1 if measured.failures else 0)
+    raise SystemExit(1 if failures else 0)
+
+
+def _requests(bench: Bench, names: list[str], plan: Plan, groups: list[Group], *, write: bool) -> list[str]:
+    """Measure requests over HTTP, report, and return what went wrong."""
+    measured, facts = _measured(bench, names, plan)
+    for group in groups:
+        if group.scenarios:
+            _report(group, report.grids(measured, group, facts), write=write and not measured.failures)
+    return measured.failures
+
+
+def _webhooks(bench: Bench, names: list[str], plan: webhooks.Plan, *, write: bool) -> list[str]:
+    """Measure deliveries, report, and return what went wrong. There are more processes than cores: none is pinned."""
+    apart = Bench(services.made(bench.directory / "webhooks"), bench.peer_python, Cores())
+    findings, facts = webhooks.measure(apart, names, plan, _tell)
+    _report(Group.WEBHOOKS, webhook_report.grids(findings, plan, facts), write=write and not findings.failures)
+    return findings.failures
 
 
 def _measured(bench: Bench, names: list[str], plan: Plan) -> tuple[Measurements, dict[str, str]]:
@@ -123,10 +153,10 @@ def scratch(parent: Path) -> Iterator[Path]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _report(measured: Measurements, group: Group, facts: dict[str, str], *, write: bool) -> None:
-    tables = list(report.grids(measured, group, facts))
+def _report(group: Group, grids: Iterable[Grid], *, write: bool) -> None:
+    tables = list(grids)
     report.show(console, tables)
-    if write and not measured.failures:
+    if write:
         date = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")
         report.write(MARKERS[group], f"Measured on {date}.\n\n" + "\n\n".join(table.markdown() for table in tables))
         _tell(f"Written to {report.PAGE}")

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import secrets
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -146,39 +145,6 @@ class Outbox:
             yield process
 
 
-@dataclass(frozen=True)
-class JobQueue:
-    """The job queue. A lock for each object would keep the order, and cost more with each job that waits for one."""
-
-    bench: Bench
-    dsn: str
-    directory: Path
-    name: str = "queue"
-    most: int = 2_000
-    keeps_order: bool = False
-
-    @contextmanager
-    def endpoints(self, receiver: Receiver, count: int) -> Iterator[Endpoints]:
-        """Forget all jobs."""
-        sql.execute(self.dsn, "TRUNCATE procrastinate_jobs CASCADE")
-        yield _endpoints(receiver, count)
-
-    def fill(self, events: Sequence[Event], endpoints: Endpoints) -> None:
-        """Defer a job for each delivery."""
-        rows = (
-            ("webhooks", "deliver", json.dumps({**each._asdict(), "event_id": event.id, "body": event.body.decode()}))
-            for event in events
-            for each in endpoints.values()
-        )
-        load(self.dsn, "procrastinate_jobs", ("queue_name", "task_name", "args"), rows)
-
-    @contextmanager
-    def worker(self) -> Iterator[psutil.Process]:
-        """Run the worker."""
-        with _peer(self.bench, "job_queue", self.dsn, self.directory) as process:
-            yield process
-
-
 @contextmanager
 def owed(bench: Bench) -> Iterator[Owed]:
     """Run Owed's API, with no delivery worker of its own."""
@@ -206,16 +172,6 @@ def _outbox(bench: Bench, name: str, scheme: str, most: int) -> Iterator[Outbox]
     with running(home) as dsn:
         sql.execute(dsn, OUTBOX)
         yield Outbox(bench, dsn, home, name, scheme, most)
-
-
-@contextmanager
-def queue(bench: Bench) -> Iterator[JobQueue]:
-    """Have the job queue's tables."""
-    home = services.made(bench.directory / "queue")
-    with running(home) as dsn:
-        program = [str(bench.peer_python), "-m", "procrastinate", "--app", "bench.peers.job_queue.app"]
-        subprocess.run([*program, "schema", "--apply"], check=True, capture_output=True, env={"DATABASE_URL": dsn})
-        yield JobQueue(bench, dsn, home)
 
 
 @contextmanager

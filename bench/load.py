@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -43,6 +44,7 @@ class Group(StrEnum):
     CUSTOMERS = "customers"
     BILLS = "bills"
     PAYMENTS = "payments"
+    WEBHOOKS = "webhooks"
 
     @property
     def scenarios(self) -> frozenset[Scenario]:
@@ -53,7 +55,12 @@ OF_BILLS = frozenset({Scenario.RETRIEVE_BILL, Scenario.CREATE_BILL, Scenario.COM
 OF_PAYMENTS = frozenset({Scenario.CHECK, Scenario.PAY_MANY, Scenario.PAY_HOT, Scenario.PAY_BILL, Scenario.PAY_HUNDRED,
                          Scenario.REFUND})  # fmt: skip
 OF_CUSTOMERS = frozenset(Scenario) - OF_BILLS - OF_PAYMENTS
-SCENARIOS_OF = {Group.CUSTOMERS: OF_CUSTOMERS, Group.BILLS: OF_BILLS, Group.PAYMENTS: OF_PAYMENTS}
+SCENARIOS_OF: dict[Group, frozenset[Scenario]] = {
+    Group.CUSTOMERS: OF_CUSTOMERS,
+    Group.BILLS: OF_BILLS,
+    Group.PAYMENTS: OF_PAYMENTS,
+    Group.WEBHOOKS: frozenset(),  # bench/webhooks.py
+}
 WRITES = frozenset({Scenario.CREATE, Scenario.UPDATE, Scenario.CREATE_BILL, Scenario.COMPOSITE}) | (
     OF_PAYMENTS - {Scenario.CHECK}
 )
@@ -123,10 +130,8 @@ def over_http(load: Load, url: str, key: str, names: Path, cores: frozenset[int]
     Args:
         names: The directory of the files that scripts pick names from.
     """
-    command = [machine.wrk(), "-t1", f"-c{load.connections}", f"-d{load.seconds:g}s", "--timeout", "20s"]
     script = SCRIPT_OF[load.scenario]
     told = {
-        "BENCH_SCRIPTS": str(SCRIPTS),
         "BENCH_KEY": key,
         "BENCH_RUN": f"run_{load.run}",
         "BENCH_FIRST_BALANCE": str(load.run * 1_000_000),
@@ -134,10 +139,18 @@ def over_http(load: Load, url: str, key: str, names: Path, cores: frozenset[int]
         "BENCH_NAMES": str(names / script.names),
         "BENCH_PATH": script.path,
     }
+    return driven(script.name, load.connections, load.seconds, url, cores, told)
+
+
+def driven(
+    script: str, connections: int, seconds: float, url: str, cores: frozenset[int], told: Mapping[str, str]
+) -> Sample:
+    """Run wrk with one of the scripts in `scenarios/`, which reads what it is told from its environment."""
+    command = [machine.wrk(), "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "20s"]
     with machine.pinned(cores):
         answer = subprocess.run(
-            [*command, "-s", SCRIPTS / f"{script.name}.lua", url],
-            env={**os.environ, **told},
+            [*command, "-s", SCRIPTS / f"{script}.lua", url],
+            env={**os.environ, "BENCH_SCRIPTS": str(SCRIPTS), **told},
             check=True,
             capture_output=True,
             text=True,

@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ from pathlib import Path
 import psutil
 
 LIBRARIES = ("uvicorn", "uvloop", "httptools", "asyncpg", "msgspec", "fastapi", "pydantic", "sqlalchemy")
+DELIVERING = ("uvloop", "asyncpg", "aiohttp", "httpx", "sqlalchemy", "standardwebhooks")
+BUSY = ("user", "nice", "system", "irq", "softirq")
 VERSIONS = """
 import importlib.metadata as m, json, platform, sys
 found = {name: m.version(name) for name in sys.argv[1:] if any(m.distributions(name=name))}
@@ -91,15 +93,21 @@ def facts(directory: Path) -> dict[str, str]:
     }
 
 
-def versions(python: str | Path) -> str:
+def versions(python: str | Path, libraries: Sequence[str] = LIBRARIES) -> str:
     """List the versions of an interpreter and of the libraries in it that matter here."""
-    answer = subprocess.run([python, "-c", VERSIONS, *LIBRARIES], check=True, capture_output=True, text=True)
+    answer = subprocess.run([python, "-c", VERSIONS, *libraries], check=True, capture_output=True, text=True)
     return ", ".join(f"{name} {version}" for name, version in json.loads(answer.stdout).items())
 
 
 def is_busy() -> bool:
     """Tell whether others are at work here, so that the numbers of a run would say little."""
     return os.getloadavg()[0] > 0.5
+
+
+def busy_seconds() -> float:
+    """Count the seconds that all cores together have been busy, whoever kept them."""
+    times = psutil.cpu_times()._asdict()
+    return float(sum(seconds for kind, seconds in times.items() if kind in BUSY))
 
 
 def leave_in_order() -> None:

@@ -61,9 +61,9 @@ class Service:
 
     def measure(self, load: Load) -> Sample:
         """Drive the service, and tell how busy its process was meanwhile."""
-        before = _cpu_seconds(self.process)
+        before = cpu_seconds(self.process)
         sample = over_http(load, self.url, self.key, self.directory, self.cores.load)
-        busy = (_cpu_seconds(self.process) - before) / sample.seconds
+        busy = (cpu_seconds(self.process) - before) / sample.seconds
         return Sample(sample.requests, sample.seconds, sample.p50, sample.p99, sample.refused, sample.broken, busy)
 
     @property
@@ -73,12 +73,12 @@ class Service:
 
 
 @contextmanager
-def owed(bench: Bench) -> Iterator[Service]:
+def owed(bench: Bench, *options: str) -> Iterator[Service]:
     """Run Owed as a user does, on the PostgreSQL that it brings."""
-    home, port = made(bench.directory / "Owed"), _free_port()
+    home, port = made(bench.directory / "Owed"), free_port()
     command = [str(Path(sys.executable).with_name("owed"))]
-    serve = [*command, "serve", "--workers", "1", "--port", str(port), "--data-dir", str(home)]
-    with _process(serve, {}, home / "service.log", bench.cores) as process, running(home) as dsn:
+    serve = [*command, "serve", "--workers", "1", "--port", str(port), "--data-dir", str(home), *options]
+    with started(serve, {}, home / "service.log", bench.cores) as process, running(home) as dsn:
         url = f"http://127.0.0.1:{port}"
         _wait(f"{url}/ready", process, home / "service.log")
         key = _key_of_owed([*command, "merchants", "create", "Bench", "--data-dir", str(home), "--json"], home)
@@ -125,7 +125,7 @@ def _peer(
     scheme: str = "postgresql",
     scenarios: frozenset[Scenario] = frozenset(Scenario),
 ) -> Iterator[Service]:
-    home, port, key = made(bench.directory / name), _free_port(), f"sk_test_{secrets.token_hex(20)}"
+    home, port, key = made(bench.directory / name), free_port(), f"sk_test_{secrets.token_hex(20)}"
     command = [str(bench.peer_python), "-m", "uvicorn", f"bench.peers.{name}_stack:app", "--port", str(port)]
     command += ["--workers", "1", "--loop", "uvloop", "--http", "httptools"]
     command += ["--no-access-log", "--log-level", "warning"]
@@ -134,7 +134,7 @@ def _peer(
         if "api_key" in schema:
             _insert_key(dsn, key)
         environment = {"DATABASE_URL": dsn.replace("postgresql", scheme, 1)}
-        with _process(command, environment, home / "service.log", bench.cores) as process:
+        with started(command, environment, home / "service.log", bench.cores) as process:
             _wait(f"http://127.0.0.1:{port}/billing/customers/none", process, home / "service.log")
             machine.pin_tree(postmaster(dsn), bench.cores.database)
             yield Service(name, f"http://127.0.0.1:{port}", key, dsn, process, home, bench.cores, scenarios)
@@ -151,13 +151,13 @@ def made(home: Path) -> Path:
     return home
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 @contextmanager
-def _process(command: list[str], environment: Mapping[str, str], log: Path, cores: Cores) -> Iterator[psutil.Process]:
+def started(command: list[str], environment: Mapping[str, str], log: Path, cores: Cores) -> Iterator[psutil.Process]:
     """Run a server on its core until the block ends."""
     with log.open("wb") as output, machine.pinned(cores.server):
         server = subprocess.Popen(
@@ -191,6 +191,7 @@ def postmaster(dsn: str) -> psutil.Process:
     return psutil.Process(sql.postmaster(dsn))
 
 
-def _cpu_seconds(process: psutil.Process) -> float:
+def cpu_seconds(process: psutil.Process) -> float:
+    """Count the seconds that a process has kept a core busy."""
     times = process.cpu_times()
     return float(times.user + times.system)

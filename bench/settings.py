@@ -1,10 +1,11 @@
 """The settings under which a run measured, and that they were the same for all."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench import machine, sql
 from bench.load import OF_BILLS, OF_CUSTOMERS, OF_PAYMENTS
+from bench.machine import DELIVERING
 from bench.rounds import Contender, Plan
 from bench.services import Bench
 
@@ -21,16 +22,23 @@ OFF = "SELECT count(*) FROM pg_settings WHERE name = ANY($1) AND setting <> 'on'
 
 def of(bench: Bench, contenders: Sequence[Contender], plan: Plan) -> dict[str, str]:
     """Tell the settings of a run in the words of the report; refuse where they would not be fair."""
-    _assert_fair(contenders)
-    dsn = contenders[0].dsn
     return {
-        "PostgreSQL": f"{sql.row(dsn, 'SHOW server_version')[0]}, one for each contender; "
-        f"{sql.row(dsn, VALUES, SHOWN)[0]}",
+        "PostgreSQL": _postgresql({each.name: each.dsn for each in contenders}),
         "Cores": str(bench.cores),
         "Owed": f"{machine.owed_version()}; {machine.versions(sys.executable)}",
         "Peers": f"{machine.versions(bench.peer_python)}; uvicorn with uvloop and httptools, no access log",
         "Load": f"{machine.wrk_version()}, one thread; {plan.rounds} rounds in turns of {plan.seconds:g} s; "
         f"{_population(plan)}; one worker everywhere",
+    }
+
+
+def of_deliveries(bench: Bench, dsns: Mapping[str, str]) -> dict[str, str]:
+    """Tell the settings of a run of webhooks; refuse where they would not be fair."""
+    return {
+        "PostgreSQL": _postgresql(dsns),
+        "Cores": str(bench.cores),
+        "Owed": f"{machine.owed_version()}; {machine.versions(sys.executable, DELIVERING)}",
+        "Peers": machine.versions(bench.peer_python, DELIVERING),
     }
 
 
@@ -45,10 +53,17 @@ def _population(plan: Plan) -> str:
     return "; ".join(parts)
 
 
-def _assert_fair(contenders: Sequence[Contender]) -> None:
-    seen = {contender.name: sql.row(contender.dsn, COMPARED)[0] for contender in contenders}
+def _postgresql(dsns: Mapping[str, str]) -> str:
+    """Tell how the servers are set, which is the same for all."""
+    _assert_fair(dsns)
+    dsn = next(iter(dsns.values()))
+    return f"{sql.row(dsn, 'SHOW server_version')[0]}, one for each contender; {sql.row(dsn, VALUES, SHOWN)[0]}"
+
+
+def _assert_fair(dsns: Mapping[str, str]) -> None:
+    seen = {name: sql.row(dsn, COMPARED)[0] for name, dsn in dsns.items()}
     if len(set(seen.values())) > 1:
         raise SystemExit("The PostgreSQL servers do not have the same settings:\n" + "\n".join(map(str, seen.items())))
-    for contender in contenders:
-        if sql.row(contender.dsn, OFF, DURABLE)[0]:
-            raise SystemExit(f"{contender.name}: commits are not durable")
+    for name, dsn in dsns.items():
+        if sql.row(dsn, OFF, DURABLE)[0]:
+            raise SystemExit(f"{name}: commits are not durable")
