@@ -59,7 +59,7 @@ class Run(NamedTuple):
     """A lane that was claimed.
 
     Attributes:
-        begun_by: The time of the event loop's clock after which no attempt may begin: the claim might end before it.
+        begun_by: The time of the monotonic clock after which no attempt may begin: the claim might end before it does.
     """
 
     lane: Lane
