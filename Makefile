@@ -37,7 +37,7 @@ bench-scale: install .venv-bench/.peers ## Measure Owed among millions of custom
 	$(BIN)/python -m bench.scale $(ARGS)
 
 soak: install ## Kill workers and PostgreSQL 500 times under load, and live 500 random histories
-	OWED_KILLS=500 $(BIN)/python -m pytest tests/failure/test_kills.py $(ARGS)
+	OWED_KILLS=500 $(BIN)/python -m pytest tests/failure/test_kills.py tests/failure/test_webhook_kills.py $(ARGS)
 	OWED_SOAK=500 $(BIN)/python -m pytest tests/properties $(ARGS)
 
 lock: ## Resolve the dependencies again and write the hashed lock files (needs uv)

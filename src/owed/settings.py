@@ -57,7 +57,9 @@ class Settings(msgspec.Struct, frozen=True):
     webhook_order_seconds: Seconds = 3_600
     """Seconds that an event which fails holds back the later events of its object."""
     keep_events_days: Annotated[int, Meta(ge=1, le=36_500)] = 90
+    """Days after which an event is forgotten, and with it what of it was not delivered."""
     keep_attempts_days: Annotated[int, Meta(ge=1, le=36_500)] = 30
+    """Days after which an attempt to deliver an event is forgotten."""
 
     @property
     def is_heard_here_alone(self) -> bool:

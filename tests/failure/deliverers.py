@@ -73,9 +73,7 @@ class DeliveringStand(Stand):
         command = [sys.executable, "-m", "owed", "worker"]
         with self._worker_log.open("wb") as output:
             settings = self.service.environment | {"OWED_WEBHOOK_ALLOW": "127.0.0.0/8"}
-            return subprocess.Popen(
-                command, env=settings, stdout=output, stderr=subprocess.STDOUT, process_group=0
-            )
+            return subprocess.Popen(command, env=settings, stdout=output, stderr=subprocess.STDOUT, process_group=0)
 
 
 def is_deliverer(process: psutil.Process) -> bool:

@@ -4,12 +4,10 @@ import asyncio
 import random
 from datetime import UTC, datetime, timedelta
 
-import msgspec
 import pytest
 
 from owed.store import dispatch
 from tests.store.queueing import (
-    attempt,
     delivered,
     events_of,
     failed,
@@ -140,92 +138,6 @@ async def test_a_receiver_that_is_gone_is_disabled_at_once(dsn: str, tenant: int
         (head,), (other,) = await opened.claim()
         assert await opened.record(delivered(head)) == []
         assert await opened.record(failed(other, status=410)) == ["gone"]
-
-
-async def test_an_endpoint_that_resumes_gets_all_of_its_backlog_at_once_and_in_order(
-    dsn: str, merchants_tenant: int
-) -> None:
-    async with queue(dsn, merchants_tenant) as opened:
-        a1, a2, b1, b2, c1 = await opened.happen("bill_a", "bill_a", "bill_b", "bill_b", "bill_c")
-        await opened.take_up()
-        lanes = {lane[0].lane: lane for lane in await opened.claim()}
-        await opened.record(retried(lanes["bill_a"][0]), released(lanes["bill_a"][1]))
-        await opened.record(failed(lanes["bill_b"][0]), released(lanes["bill_b"][1]), released(lanes["bill_c"][0]))
-        before = await opened.receivers.find(opened.endpoint, datetime.now(UTC))
-        assert before is None  # it was disabled
-        await opened.change("enabled = true, disabled_reason = NULL, resumed_at = now() + interval '1 ms'")
-        begun = await opened.receivers.find(opened.endpoint, datetime.now(UTC))
-        assert begun is not None
-        assert begun.is_resuming
-        await opened.take_up()
-        assert await opened.broken_lanes() == []
-        assert events_of(await opened.claim()) == [[a1, a2], [b1, b2], [c1]]
-
-
-async def test_a_receiver_that_rests_gets_nothing_until_then_unless_it_is_enabled_again(
-    dsn: str, merchants_tenant: int
-) -> None:
-    async with queue(dsn, merchants_tenant) as opened:
-        await opened.happen("bill_a")
-        await opened.take_up()
-        ((head,),) = await opened.claim()
-        busy = msgspec.structs.replace(retried(head, 0.0), attempt=attempt(503), rest=86_400.0)
-        await opened.record(busy)
-        assert await opened.receivers.find(opened.endpoint, datetime.now(UTC)) is None
-        assert opened.endpoint not in await opened.receivers.look([])
-        await opened.change("resumed_at = now()")
-        assert opened.endpoint in await opened.receivers.look([])
-        await opened.take_up()
-        assert await opened.receivers.find(opened.endpoint, datetime.now(UTC)) is not None
-        assert events_of(await opened.claim()) == [[head.event_id]]
-
-
-async def test_a_backlog_of_many_lanes_is_resumed_step_by_step(
-    dsn: str, merchants_tenant: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dispatch, "STEP", 2)
-    async with queue(dsn, merchants_tenant) as opened:
-        made = {
-            name: await opened.happen(*[name] * count) for name, count in (("bill_a", 5), ("bill_b", 1), ("bill_c", 3))
-        }
-        await opened.take_up()
-        lanes = {lane[0].lane: lane for lane in await opened.claim()}
-        for name, lane in lanes.items():
-            first = failed(lane[0]) if name != "bill_b" else retried(lane[0])
-            await opened.record(first, *map(released, lane[1:]))
-        await opened.change("enabled = true, disabled_reason = NULL, resumed_at = now() + interval '1 ms'")
-        await opened.take_up()
-        assert await opened.broken_lanes() == []
-        assert events_of(await opened.claim()) == sorted(made.values())
-
-
-async def test_what_a_worker_still_has_when_its_endpoint_resumes_is_not_due_beside_it(
-    dsn: str, merchants_tenant: int
-) -> None:
-    async with queue(dsn, merchants_tenant) as opened:
-        first, second = await opened.happen("bill_a", "bill_a")
-        await opened.take_up()
-        ((head, behind),) = await opened.claim()
-        await opened.change("resumed_at = now() + interval '1 ms'")
-        await opened.take_up()
-        assert await opened.broken_lanes() == []
-        assert await opened.claim(token=2) == []
-        await opened.record(delivered(head), released(behind))
-        assert events_of(await opened.claim(token=2)) == [[second]]
-        assert first not in await opened.waiting()
-
-
-async def test_an_endpoint_that_skips_gets_only_what_comes_after(dsn: str, tenant: int) -> None:
-    async with queue(dsn, tenant) as opened:
-        await opened.happen("bill_a", "bill_a")
-        await opened.take_up()
-        await opened.happen("bill_a")
-        skipped_at = datetime.now(UTC)
-        await opened.replay(skipped_at - timedelta(minutes=1), skipped_at)
-        await opened.change("starts_at = $3, resumed_at = $3", datetime.now(UTC))
-        made = await opened.happen("bill_a", "bill_b")
-        await opened.take_up()
-        assert sorted(event for lane in await opened.claim() for event in [each.event_id for each in lane]) == made
 
 
 async def test_redelivery_sends_what_was_delivered_and_what_failed_and_hurries_what_waits(

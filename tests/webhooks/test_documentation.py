@@ -22,11 +22,12 @@ from owed.model.webhook_endpoint import EVENT_TYPES
 from owed.settings import Settings
 from owed.webhooks.addresses import Policy
 from owed.webhooks.sender import Message, Sender
-from owed.webhooks.signing import new_secret, signed_headers
+from owed.webhooks.signing import signed_headers
 from tests.contract.client import Client
 from tests.contract.samples import a_customer
 from tests.contract.service import Merchant, Service
 from tests.failure.stand import free_port, wait_until
+from tests.webhooks.secrets import a_secret
 
 DOCUMENT: Final = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text()
 SUFFIXES: Final = {"python": ".py", "javascript": ".mjs"}
@@ -108,7 +109,7 @@ def test_there_is_a_receiver_in_python_and_one_in_javascript() -> None:
 
 @pytest.mark.parametrize("language", THAT_RUN_HERE)
 async def test_a_receiver_takes_what_was_signed_and_does_it_once(language: str, tmp_path: Path) -> None:
-    old, new = new_secret(), new_secret()
+    old, new = a_secret(), a_secret()
     with receiving(language, tmp_path, old) as (process, url):
         assert (await sent(url, old)).status == 200
         assert (await sent(url, new, old)).status == 200
@@ -118,10 +119,10 @@ async def test_a_receiver_takes_what_was_signed_and_does_it_once(language: str, 
 
 @pytest.mark.parametrize("language", THAT_RUN_HERE)
 async def test_a_receiver_refuses_what_is_forged_and_lives_on(language: str, tmp_path: Path) -> None:
-    secret, now = new_secret(), datetime.now(UTC)
+    secret, now = a_secret(), datetime.now(UTC)
     genuine = signed_headers(EVENT, now, BODY, (secret,))
     with receiving(language, tmp_path, secret) as (process, url):
-        assert (await sent(url, new_secret())).status == 400
+        assert (await sent(url, a_secret())).status == 400
         assert status_of(url, genuine, BODY.replace(b"paid", b"void")) == 400
         assert status_of(url, genuine | {"webhook-id": "evt_2"}) == 400
         assert status_of(url, signed_headers(EVENT, now - timedelta(minutes=6), BODY, (secret,))) == 400

@@ -18,7 +18,6 @@ from standardwebhooks import Webhook
 from owed.model.access import Mode
 from owed.webhooks.addresses import Address, Policy
 from owed.webhooks.sender import Message, Sender
-from owed.webhooks.signing import new_secret
 from owed.webhooks.urls import refusal
 from tests.webhooks.names import Names
 from tests.webhooks.receiver import (
@@ -37,13 +36,14 @@ from tests.webhooks.receiver import (
     redirect,
     reset,
 )
+from tests.webhooks.secrets import a_secret
 
 CERTIFICATES: Final = Path(__file__).parent / "scenarios" / "certificates"
 AUTHORITY: Final = CERTIFICATES / "authority.pem"
 EVENT: Final = "evt_0000000000000000000001"
 BODY: Final = '{"id":"evt_0000000000000000000001","data":{"name":"Zoë"}}'.encode()
 HUGE: Final = "Wed, 21 Oct 99999999999 07:28:00 +99999999"
-SECRET: Final = new_secret()
+SECRET: Final = a_secret()
 AT_HOME: Final = Policy((), loopback=True)
 STRICT: Final = Policy((), loopback=False)
 OPENED: Final = Policy((ip_network("127.0.0.0/8"),), loopback=False)

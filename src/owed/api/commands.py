@@ -9,6 +9,7 @@ import msgspec
 
 from owed.api import conditions, query
 from owed.api.body import BadJson, decode
+from owed.api.composites import Object
 from owed.api.fields import Faults
 from owed.api.idempotency import idempotency, key_fault
 from owed.api.messages import JSON, PROBLEM_JSON, Request, Response
@@ -38,6 +39,14 @@ class Form(NamedTuple):
     fingerprinted: Any
     faults: Faults
     parameters: dict[str, str]
+
+    def members(self, fields: Object, clearable: frozenset[str] | None = None) -> dict[str, Any]:
+        """Give the members of the body that are right, and note the faults of the others; none, where it is no JSON.
+
+        Args:
+            clearable: As for `Object.check_members`.
+        """
+        return {} if self.value is msgspec.UNSET else fields.check_members(self.value, "", self.faults, clearable)
 
 
 def read_form(request: Request, *, may_be_empty: bool = False, parameters: tuple[str, ...] = ()) -> Form:

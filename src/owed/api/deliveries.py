@@ -5,17 +5,15 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import UNSET
 
-from owed.api import query
 from owed.api.commands import carry_out, read_form, render
 from owed.api.composites import Object
-from owed.api.fields import Faults, Pattern
-from owed.api.filters import PAGING
+from owed.api.events import find_event
+from owed.api.fields import Pattern
 from owed.api.lists import Paging
 from owed.api.messages import Request, Response
-from owed.api.problems import Refusal
 from owed.api.service import Service
 from owed.core.outcomes import Done, Outcome
-from owed.core.replays import Redeliver, no_event
+from owed.core.replays import Redeliver
 from owed.core.state import NAME
 from owed.model.answer import Answer
 
@@ -38,26 +36,18 @@ REDELIVER = Object(
 
 async def list_deliveries(service: Service, request: Request) -> Response:
     """GET /billing/events/{event}/deliveries: list the attempts, newest first, and what is still to be delivered."""
-    (name,) = request.arguments
-    event = await service.events.find(request.key.tenant_id, name)
-    if event is None:
-        raise Refusal(no_event(name))
-    faults = Faults()
-    pairs = query.parameters(request, faults)
-    query.known_of(pairs, PAGING, faults)
-    paging = Paging.of(service, request, pairs, faults)
-    query.refuse_faulty(faults)
+    event = await find_event(service, request)
+    paging = Paging.alone(service, request)
     page = await service.attempts.page(event, paging.cursor, paging.limit)
     pending = await service.attempts.pending(event)
-    shown = {"data": [each.shown() for each in page.objects], "pending": [each.shown() for each in pending]}
-    return Response(200, msgspec.json.encode(shown), paging.response(page).headers)
+    return paging.response(page, pending=[each.shown() for each in pending])
 
 
 async def redeliver(service: Service, request: Request) -> Response:
     """POST /billing/events/{event}/redeliver: send an event again, to one endpoint or to all that take its type."""
     (name,) = request.arguments
     form = read_form(request, may_be_empty=True)
-    given = {} if form.value is UNSET else REDELIVER.check_members(form.value, "", form.faults)
+    given = form.members(REDELIVER)
     tenant_id = request.key.tenant_id
     event = await service.events.find(tenant_id, name)
     command = Redeliver(
@@ -66,7 +56,7 @@ async def redeliver(service: Service, request: Request) -> Response:
         event_id=name,
         event_type=None if event is None else event.type,
         endpoint=given.get("endpoint", UNSET),
-        endpoints=() if "endpoint" in given else tuple(await service.attempts.endpoints(tenant_id)),
+        endpoints=() if "endpoint" in given else tuple(await service.endpoints.ids(tenant_id)),
         faults=tuple(form.faults.found),
     )
     return await carry_out(service, request, form, command, rendered=accepted)

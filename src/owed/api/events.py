@@ -13,9 +13,10 @@ from owed.api.fields import Choice, Faults, Field, Moment, Pattern
 from owed.api.filters import PAGING
 from owed.api.lists import Paging, limit
 from owed.api.messages import JSON, Request, Response
-from owed.api.problems import refusal
+from owed.api.problems import Refusal
 from owed.api.service import Service
-from owed.core.outcomes import Code
+from owed.core.replays import no_event
+from owed.model.event import Event
 from owed.model.webhook_endpoint import EVENT_TYPES
 from owed.store.events import EventQuery
 from owed.store.feed import START, FeedQuery, Place
@@ -88,12 +89,22 @@ async def read_feed(
 
 async def retrieve_event(service: Service, request: Request) -> Response:
     """GET /billing/events/{event}: retrieve the bytes of an event that are signed and sent."""
+    event = await find_event(service, request)
+    query.refuse_any(request)
+    return Response(200, event.body, {"content-type": JSON, "last-modified": last_modified(event.recorded_at)})
+
+
+async def find_event(service: Service, request: Request) -> Event:
+    """Find the event of a path by its id.
+
+    Raises:
+        Refusal: There is none.
+    """
     (name,) = request.arguments
     event = await service.events.find(request.key.tenant_id, name)
     if event is None:
-        raise refusal(Code.NOT_FOUND, f"There is no event with the id {name!r} for this key.")
-    query.refuse_any(request)
-    return Response(200, event.body, {"content-type": JSON, "last-modified": last_modified(event.recorded_at)})
+        raise Refusal(no_event(name))
+    return event
 
 
 def checked_of(given: dict[str, str], fields: Mapping[str, Field], faults: Faults) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
-import msgspec
 from msgspec import UNSET
 
 from owed.core.outcomes import Fault
@@ -250,8 +249,3 @@ def json_type(value: Any) -> str:
     if value is None:
         return "null"
     return "a boolean" if isinstance(value, bool) else names[type(value)]
-
-
-def as_json(value: Any) -> bytes:
-    """Encode a value as JSON."""
-    return msgspec.json.encode(value)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from owed.api.fields import Faults
 from owed.api.messages import Request
 from owed.core.outcomes import Fault
 from owed.engine.pending import Idempotency
@@ -23,6 +24,12 @@ def key_fault(request: Request, *, is_required: bool) -> Fault | None:
         return Fault(HEADER, detail) if is_required else None
     detail = "This must be 1 to 255 characters of A-Z, a-z, 0-9, _ and -; a UUID is best."
     return None if is_key(key) else Fault(HEADER, detail)
+
+
+def check_key(request: Request, faults: Faults) -> None:
+    """Note what is wrong with the request's key, if it gives one where none is needed."""
+    if fault := key_fault(request, is_required=False):
+        faults.found.append(fault)
 
 
 def idempotency(request: Request, value: Any) -> Idempotency | None:

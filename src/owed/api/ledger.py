@@ -2,12 +2,10 @@
 
 from datetime import UTC, datetime
 
-import msgspec
-
 from owed.api import query
 from owed.api.fields import Faults
 from owed.api.filters import IN_CURRENCY
-from owed.api.messages import JSON, Request, Response
+from owed.api.messages import Request, Response, json_response
 from owed.api.service import Service
 from owed.store.list_queries import END
 
@@ -26,7 +24,7 @@ async def retrieve_trial_balance(service: Service, request: Request) -> Response
     now = datetime.now(UTC)
     lines = await service.trial_balances.draw_up(request.key.tenant_id, currency, moment or END)
     body = {AS_OF: moment or now, "data": [line.shown() for line in lines]}
-    return Response(200, msgspec.json.encode(body), {"content-type": JSON})
+    return json_response(body)
 
 
 def as_of(given: dict[str, str], faults: Faults) -> datetime | None:

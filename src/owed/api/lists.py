@@ -43,9 +43,7 @@ class Paging(NamedTuple):
     cursor: Cursor | None
 
     @classmethod
-    def of(
-        cls, service: Service, request: Request, pairs: list[tuple[str, str]], faults: Faults, *terms: str
-    ) -> Self:
+    def of(cls, service: Service, request: Request, pairs: list[tuple[str, str]], faults: Faults, *terms: str) -> Self:
         """Read which page a request asks for.
 
         Args:
@@ -63,11 +61,29 @@ class Paging(NamedTuple):
             cursor(service, given.get("cursor"), scope, faults),
         )
 
-    def response(self, page: Page[Any]) -> Response:
-        """Make the response that shows a page, and leads to those on either side."""
+    @classmethod
+    def alone(cls, service: Service, request: Request) -> Self:
+        """Read which page a request asks for of a list that has no filters.
+
+        Raises:
+            Refusal: It asks for something else, or in a wrong way.
+        """
+        faults = Faults()
+        pairs = query.parameters(request, faults)
+        query.known_of(pairs, PAGING, faults)
+        paging = cls.of(service, request, pairs, faults)
+        query.refuse_faulty(faults)
+        return paging
+
+    def response(self, page: Page[Any], **beside: object) -> Response:
+        """Make the response that shows a page, and leads to those on either side.
+
+        Args:
+            beside: What is shown beside it.
+        """
         sides = [side and self.signer.sign(side, self.scope) for side in (page.older, page.newer)]
         headers = page_headers(self.path, self.pairs, *sides)
-        body = msgspec.json.encode({"data": [item.shown() for item in page.objects]})
+        body = msgspec.json.encode({"data": [item.shown() for item in page.objects], **beside})
         return Response(200, body, {"content-type": JSON, **headers})
 
 

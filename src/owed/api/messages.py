@@ -4,6 +4,8 @@ import itertools
 import re
 import secrets
 
+import msgspec
+
 from owed.model.access import ApiKey
 
 JSON = "application/json"
@@ -89,3 +91,8 @@ class Response:
         self.status = status
         self.body = body
         self.headers = headers or {}
+
+
+def json_response(value: object) -> Response:
+    """Make the response that shows a value which has no version."""
+    return Response(200, msgspec.json.encode(value), {"content-type": JSON})

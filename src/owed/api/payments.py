@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 from msgspec import UNSET
 
 from owed.api import query
@@ -13,9 +12,9 @@ from owed.api.composites import Items, Object
 from owed.api.fields import Choice, Faults, Field, Integer, Moment, Pattern, Text
 from owed.api.filters import Filters
 from owed.api.forms import LASTING_METADATA, currency, ours, usable
-from owed.api.idempotency import key_fault
+from owed.api.idempotency import check_key
 from owed.api.lists import Listing
-from owed.api.messages import JSON, Request, Response
+from owed.api.messages import Request, Response, json_response
 from owed.api.payment_names import CHANNEL, PARAMETERS, channel_of, find_payment, word
 from owed.api.problems import Refusal
 from owed.api.resource import shown
@@ -119,15 +118,14 @@ async def create_payment(service: Service, request: Request) -> Response:
 async def check_payment(service: Service, request: Request) -> Response:
     """POST /billing/payments/check: say whether a payment would be taken, and what it would do; do nothing."""
     form = read_form(request)
-    if fault := key_fault(request, is_required=False):
-        form.faults.found.append(fault)
+    check_key(request, form.faults)
     payment = payment_of(request, form)
     found = await asyncio.gather(*map(service.lookups.find, payment.reads()))
     state = State(item for item in found if item is not None)
     checked = payment.check(state, Rehearsal(payment.tenant_id, payment.actor, service.engine.stamp()))
     if isinstance(checked, Refused):
         raise Refusal(checked)
-    return Response(200, msgspec.json.encode(checked), {"content-type": JSON})
+    return json_response(checked)
 
 
 async def retrieve_payment(service: Service, request: Request) -> Response:

@@ -9,11 +9,11 @@ from owed.api.commands import Form, carry_out, read_form
 from owed.api.composites import Object
 from owed.api.deliveries import accepted
 from owed.api.fields import Boolean, Moment
-from owed.api.idempotency import key_fault
-from owed.api.messages import Request, Response
+from owed.api.idempotency import check_key
+from owed.api.messages import Request, Response, json_response
 from owed.api.problems import Refusal
 from owed.api.service import Service
-from owed.api.webhook_endpoints import EventTypes, as_json
+from owed.api.webhook_endpoints import EventTypes
 from owed.core.outcomes import Refused
 from owed.core.replays import ReplayEvents
 from owed.core.state import State
@@ -36,11 +36,10 @@ REPLAY = Object(
 async def replay(service: Service, request: Request) -> Response:
     """POST /billing/webhook_endpoints/{endpoint}/replay: send the events of a time again, or only count them."""
     form = read_form(request)
-    given = {} if form.value is UNSET else REPLAY.check_members(form.value, "", form.faults)
-    given = {name: value for name, value in given.items() if value is not UNSET}
+    given = {name: value for name, value in form.members(REPLAY).items() if value is not UNSET}
     is_dry_run, now = given.pop("dry_run", False), service.engine.stamp().now
-    if is_dry_run and (fault := key_fault(request, is_required=False)):
-        form.faults.found.append(fault)
+    if is_dry_run:
+        check_key(request, form.faults)
     asked, state = await read_replay(service, request, form, {"until": now, **given})
     found = asked.check(state, now)
     counted = {} if isinstance(found, Refused) else await count(service, asked)
@@ -48,7 +47,7 @@ async def replay(service: Service, request: Request) -> Response:
         return await carry_out(service, request, form, asked, rendered=partial(accepted, further=counted))
     if isinstance(found, Refused):
         raise Refusal(found)
-    return as_json({"endpoint_id": found.id, **asked.period, **counted})
+    return json_response({"endpoint_id": found.id, **asked.period, **counted})
 
 
 async def read_replay(

@@ -11,7 +11,7 @@ from owed.api.commands import Form, carry_out, read_form
 from owed.api.composites import Object
 from owed.api.fields import Faults
 from owed.api.forms import read_members
-from owed.api.messages import JSON, MERGE_PATCH, Request, Response
+from owed.api.messages import JSON, MERGE_PATCH, Request, Response, json_response
 from owed.api.problems import Refusal
 from owed.api.service import Service
 from owed.core.change import Change
@@ -106,7 +106,7 @@ async def shown_as_of(service: Service, moment: datetime, found: BillingObject) 
     if moment < found.created_at:
         raise Refusal(Refused(Code.NOT_FOUND, f"There was no such {found.kind} yet: it is newer than `as_of`."))
     then = await service.past.at(moment, found)
-    return Response(200, msgspec.json.encode(then.shown()), {"content-type": JSON})
+    return json_response(then.shown())
 
 
 def shown(request: Request, found: Named) -> Response:

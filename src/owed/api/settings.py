@@ -42,8 +42,8 @@ async def update_settings(service: Service, request: Request) -> Response:
     """PATCH /billing/settings: change the given settings, in force at once here, and soon on every other worker."""
     form = read_form(request)
     clearable = NOTHING if request.media_type == MERGE_PATCH else None
-    given = {} if form.value is UNSET else UPDATE.check_members(form.value, "", form.faults, clearable)
-    command = update(request, form, settings_members(given), SettingsRecord.id)
+    members = settings_members(form.members(UPDATE, clearable))
+    command = update(request, form, members, SettingsRecord.id)
     response = await carry_out(service, request, form, command)
     if response.status == 200:
         service.access.forget()

@@ -10,11 +10,10 @@ from owed.api import query
 from owed.api.commands import read_form
 from owed.api.composites import Object
 from owed.api.fields import Faults, Pattern, Schema, Text, escaped, json_type
-from owed.api.idempotency import key_fault
-from owed.api.messages import Request, Response
+from owed.api.idempotency import check_key
+from owed.api.messages import Request, Response, json_response
 from owed.api.problems import Refusal
 from owed.api.service import Service
-from owed.api.webhook_endpoints import as_json
 from owed.core.outcomes import Code, Fault, Refused
 from owed.core.state import NAME, Name
 from owed.model.webhook_endpoint import WebhookEndpoint
@@ -84,9 +83,8 @@ RECEIVED = Object(
 async def verify_signature(service: Service, request: Request) -> Response:
     """POST /billing/webhook_endpoints/verify-signature: say whether a receiver should accept what it got."""
     form = read_form(request)
-    if fault := key_fault(request, is_required=False):
-        form.faults.found.append(fault)
-    given = {} if form.value is UNSET else RECEIVED.check_members(form.value, "", form.faults)
+    check_key(request, form.faults)
+    given = form.members(RECEIVED)
     query.refuse_faulty(form.faults)
     received = Received(given["headers"], given["body"].encode())
     holders = await holders_of(service, request.key.tenant_id)
@@ -94,12 +92,12 @@ async def verify_signature(service: Service, request: Request) -> Response:
     event = await service.events.find(request.key.tenant_id, received.event_id or "")
     now = service.engine.stamp().now
     sent = None if event is None else event.body
-    return as_json((await asyncio.to_thread(verify, received, chosen, holders, sent, now)).shown())
+    return json_response((await asyncio.to_thread(verify, received, chosen, holders, sent, now)).shown())
 
 
 async def holders_of(service: Service, tenant_id: int) -> list[Holder]:
     """List the secrets of all endpoints of a tenant."""
-    names = [Name(WebhookEndpoint.kind, tenant_id, each) for each in await service.attempts.endpoints(tenant_id)]
+    names = [Name(WebhookEndpoint.kind, tenant_id, each) for each in await service.endpoints.ids(tenant_id)]
     found = await asyncio.gather(*map(service.lookups.find, names))
     return [Holder(endpoint.id, secret) for endpoint in found if endpoint for secret in endpoint.secrets]
 

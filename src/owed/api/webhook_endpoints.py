@@ -10,10 +10,9 @@ from owed.api import conditions, query
 from owed.api.commands import Form, carry_out, read_form, render
 from owed.api.composites import Object
 from owed.api.fields import Anything, Boolean, Choice, Faults, Field, Integer, OnlyNull, Schema, Text, json_type
-from owed.api.filters import PAGING
 from owed.api.forms import fixed, ours
 from owed.api.lists import Paging
-from owed.api.messages import JSON, MERGE_PATCH, Request, Response
+from owed.api.messages import MERGE_PATCH, Request, Response, json_response
 from owed.api.problems import Refusal
 from owed.api.resource import shown, update
 from owed.api.service import Service
@@ -138,8 +137,7 @@ async def update_endpoint(service: Service, request: Request) -> Response:
 async def delete_endpoint(service: Service, request: Request) -> Response:
     """DELETE /billing/webhook_endpoints/{endpoint}: delete an endpoint, for good."""
     form = read_form(request, may_be_empty=True)
-    if form.value is not UNSET:
-        DELETION.check_members(form.value, "", form.faults)
+    form.members(DELETION)
     command = update(request, form, Deletion(), *request.arguments)
     return await carry_out(service, request, form, command, rendered=with_nothing)
 
@@ -147,7 +145,7 @@ async def delete_endpoint(service: Service, request: Request) -> Response:
 async def rotate_secret(service: Service, request: Request) -> Response:
     """POST /billing/webhook_endpoints/{endpoint}/rotate-secret: give an endpoint a new secret, and show it."""
     form = read_form(request, may_be_empty=True)
-    given = {} if form.value is UNSET else ROTATION.check_members(form.value, "", form.faults)
+    given = form.members(ROTATION)
     if_match = conditions.if_match(request.header(b"if-match"), form.faults)
     command = RotateSecret(
         tenant_id=request.key.tenant_id,
@@ -169,11 +167,7 @@ async def retrieve_endpoint(service: Service, request: Request) -> Response:
 
 async def list_endpoints(service: Service, request: Request) -> Response:
     """GET /billing/webhook_endpoints: list the endpoints, newest first."""
-    faults = Faults()
-    pairs = query.parameters(request, faults)
-    query.known_of(pairs, PAGING, faults)
-    paging = Paging.of(service, request, pairs, faults)
-    query.refuse_faulty(faults)
+    paging = Paging.alone(service, request)
     return paging.response(await service.endpoints.page(request.key.tenant_id, paging.limit, paging.cursor))
 
 
@@ -182,7 +176,7 @@ async def list_secrets(service: Service, request: Request) -> Response:
     endpoint = await find_endpoint(service, request)
     query.refuse_any(request)
     secrets = endpoint.secrets_at(service.engine.stamp().now)
-    return as_json({"data": [secret.shown() for secret in secrets]})
+    return json_response({"data": [secret.shown() for secret in secrets]})
 
 
 async def retrieve_secret(service: Service, request: Request) -> Response:
@@ -191,7 +185,7 @@ async def retrieve_secret(service: Service, request: Request) -> Response:
     for secret in endpoint.secrets_at(service.engine.stamp().now):
         if secret.id == name:
             query.refuse_any(request)
-            return as_json({**secret.shown(), "secret": secret.value})
+            return json_response({**secret.shown(), "secret": secret.value})
     detail = f"The webhook endpoint {endpoint.id} has no secret with the id {name!r} that is valid now."
     raise Refusal(Refused(Code.NOT_FOUND, detail))
 
@@ -200,7 +194,7 @@ async def retrieve_status(service: Service, request: Request) -> Response:
     """GET /billing/webhook_endpoints/{endpoint}/status: tell how delivery comes along."""
     endpoint = await find_endpoint(service, request)
     query.refuse_any(request)
-    return as_json(await service.endpoints.status(endpoint.tenant_id, endpoint.id))
+    return json_response(await service.endpoints.status(endpoint.tenant_id, endpoint.id))
 
 
 async def find_endpoint(service: Service, request: Request) -> WebhookEndpoint:
@@ -228,10 +222,7 @@ async def read_members(
     Args:
         standing_url: Where the endpoint is; where another URL leads is a fault if events may not be sent there.
     """
-    if form.value is UNSET:
-        return EndpointMembers()
-    clearable = CLEARABLE if request.media_type == MERGE_PATCH else None
-    checked = fields.check_members(form.value, "", form.faults, clearable)
+    checked = form.members(fields, CLEARABLE if request.media_type == MERGE_PATCH else None)
     given = {name: value for name, value in checked.items() if value is not UNSET}
     if given.get("url", standing_url) != standing_url:
         refusal = await urls.refusal(given["url"], request.key.mode, service.webhook_policy)
@@ -262,8 +253,3 @@ def with_secret(request: Request, outcome: Outcome) -> Answer:
 def with_nothing(request: Request, outcome: Outcome) -> Answer:
     """Make the answer that shows nothing, for nothing is there any more."""
     return Answer(204, b"") if isinstance(outcome, Done) else render(request, outcome)
-
-
-def as_json(value: object) -> Response:
-    """Make the response of a value that has no version."""
-    return Response(200, msgspec.json.encode(value), {"content-type": JSON})

@@ -4,17 +4,16 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
 
 from owed.api import query
 from owed.api.commands import read_form
 from owed.api.composites import Object
 from owed.api.docs import story
 from owed.api.fields import Choice
-from owed.api.idempotency import key_fault
-from owed.api.messages import Request, Response
+from owed.api.idempotency import check_key
+from owed.api.messages import Request, Response, json_response
 from owed.api.service import Service
-from owed.api.webhook_endpoints import as_json, find_endpoint
+from owed.api.webhook_endpoints import find_endpoint
 from owed.model.delivery import Attempt
 from owed.model.identifiers import EVENT
 from owed.model.webhook_endpoint import DEFAULT_TYPES, EVENT_TYPES
@@ -31,9 +30,8 @@ async def send_test(service: Service, request: Request) -> Response:
     """POST /billing/webhook_endpoints/{endpoint}/test: send a sample event now, and say what came of it."""
     endpoint = await find_endpoint(service, request)
     form = read_form(request, may_be_empty=True)
-    if fault := key_fault(request, is_required=False):
-        form.faults.found.append(fault)
-    given = {} if form.value is UNSET else TEST.check_members(form.value, "", form.faults)
+    check_key(request, form.faults)
+    given = form.members(TEST)
     query.refuse_faulty(form.faults)
     stamp = service.engine.stamp()
     event_id, event_type = stamp.new_id(EVENT), given.get("type", DEFAULT_TYPES[0])
@@ -41,7 +39,7 @@ async def send_test(service: Service, request: Request) -> Response:
     secrets = tuple(secret.value for secret in endpoint.secrets_at(stamp.now))
     with service.tests.place(endpoint.tenant_id):
         attempt = await service.sender.send(Message(endpoint.url, event_id, body, secrets, request.key.mode))
-    return as_json({"endpoint_id": endpoint.id, "event_id": event_id, **shown(attempt)})
+    return json_response({"endpoint_id": endpoint.id, "event_id": event_id, **shown(attempt)})
 
 
 @cache

@@ -76,13 +76,9 @@ async def keep_delivering(
     """Deliver, and look after what is kept and measured, for as long as nobody says stop."""
     schedule, patience = Schedule(settings.webhook_retries, settings.webhook_order_seconds), settings.webhook_timeout
     keeping = Retention(timedelta(days=settings.keep_events_days), timedelta(days=settings.keep_attempts_days))
+    deliverer = Deliverer(pool, sender, schedule, patience=patience, noted=metrics.note)
     async with beside(metrics.keep(pool)), beside(forget(pool, keeping)):
-        while not stop.asked.is_set():
-            try:
-                await Deliverer(pool, sender, schedule, patience=patience, noted=metrics.note).run(stop.asked)
-            except Unavailable as error:
-                logger.warning("the database went away: %s", error)
-                await stop.pause(RETRY_AFTER)
+        await deliverer.run(stop.asked)
 
 
 @asynccontextmanager
@@ -135,11 +131,18 @@ async def sending(settings: Settings, policy: Policy) -> AsyncIterator[Sender]:
 async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Do some work beside the block, and stop when that ends."""
     task = asyncio.create_task(work)
+    task.add_done_callback(tell_of_failure)
     try:
         yield
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+def tell_of_failure(task: asyncio.Task[None]) -> None:
+    """Log the failure of some work that nobody waits for."""
+    if not task.cancelled() and (error := task.exception()):
+        logger.error("something beside the deliveries has failed", exc_info=error)
 
 
 if __name__ == "__main__":

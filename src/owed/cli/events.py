@@ -21,10 +21,11 @@ from owed.cli.output import print_json, print_rows, print_sheet
 from owed.cli.tenants import Merchant, ModeOption, Tenant
 from owed.core.outcomes import Fault
 from owed.core.replays import Redeliver, Redelivery
-from owed.core.state import Name, is_name
+from owed.core.state import Name
 from owed.model.event import Event
 from owed.model.webhook_endpoint import EVENT_TYPES, WebhookEndpoint
 from owed.store.attempts import Attempted, Attempts, Pending
+from owed.store.endpoint_reads import EndpointReads
 from owed.store.events import EventQuery, Events
 from owed.store.lookups import Lookups
 
@@ -168,7 +169,7 @@ async def find(tenant: Tenant, name: str) -> Event:
     Raises:
         Refused: There is none.
     """
-    found = await Events(tenant.pool, tenant.pool).find(tenant.id, name) if is_name(name) else None
+    found = await Events(tenant.pool, tenant.pool).find(tenant.id, name)
     if found is None:
         raise Refused(f"there is no event {name!r} in {tenant.mode} mode")
     return found
@@ -195,7 +196,7 @@ async def send_again(tenant: Tenant, name: str, endpoint: str | None) -> Redeliv
         event_id=event.id,
         event_type=event.type,
         endpoint=UNSET if endpoint is None else endpoint,
-        endpoints=tuple(await Attempts(tenant.pool).endpoints(tenant.id)) if endpoint is None else (),
+        endpoints=tuple(await EndpointReads(tenant.pool).ids(tenant.id)) if endpoint is None else (),
     )
     asked = done(await carry_out(tenant, command)).object
     if not isinstance(asked, Redelivery):
@@ -205,7 +206,7 @@ async def send_again(tenant: Tenant, name: str, endpoint: str | None) -> Redeliv
 
 async def require_endpoint(tenant: Tenant, name: str) -> None:
     """Refuse the name of no endpoint."""
-    found = await Lookups(tenant.pool).find(Name(WebhookEndpoint.kind, tenant.id, name)) if is_name(name) else None
+    found = await Lookups(tenant.pool).find(Name(WebhookEndpoint.kind, tenant.id, name))
     if found is None:
         raise Refused(f"there is no webhook endpoint {name!r} in {tenant.mode} mode")
 

@@ -21,10 +21,6 @@ COUNTS_AT_ONCE = 1
 COUNT_PATIENCE = 3.0
 """Seconds in which a count must have been done, its waiting included."""
 
-ENDPOINTS = """
-    SELECT id FROM webhook_endpoint WHERE tenant_id = $1 AND deleted_at IS NULL ORDER BY id
-"""
-
 PAGE = """
     -- A page of the attempts to deliver an event, between two ids. An order of ids alone could lead the planner to walk
     -- all attempts of all events.
@@ -56,7 +52,7 @@ PENDING = """
             WHERE delivery.tenant_id = $1 AND delivery.endpoint_id = endpoint.id
               AND delivery.lane = ANY(ARRAY[event.object_id, event.id])
               AND delivery.position = event.position AND delivery.sequence = event.sequence
-            LIMIT 2) AS delivery ON true
+            LIMIT 1) AS delivery ON true
      WHERE event.tenant_id = $1 AND event.id = $2
        AND (delivery.event_id IS NOT NULL
             OR (event.position, event.sequence, event.id) > (endpoint.position, endpoint.sequence, endpoint.event_id)
@@ -163,10 +159,6 @@ class Attempts:
         self._connections = connections
         self._counting = SlowLane(connections, COUNTS_AT_ONCE, patience)
 
-    async def endpoints(self, tenant_id: int) -> list[str]:
-        """List the ids of the endpoints of a tenant, the oldest first."""
-        return [row["id"] for row in await self._fetch(ENDPOINTS, tenant_id)]
-
     async def page(self, event: Event, cursor: Cursor | None, limit: int) -> Page[Attempted]:
         """Read a page of the attempts to deliver an event, newest first."""
         with translated():
@@ -175,7 +167,9 @@ class Attempts:
 
     async def pending(self, event: Event) -> list[Pending]:
         """List what endpoints have not got of an event."""
-        return [Pending(**row) for row in await self._fetch(PENDING, event.tenant_id, event.id)]
+        with translated():
+            async with self._connections.connection() as connection:
+                return [Pending(**row) for row in await connection.fetch(PENDING, event.tenant_id, event.id)]
 
     async def count(self, period: Period) -> int | None:
         """Count the events that a replay would send; None where there are too many to be counted in time."""
@@ -185,11 +179,6 @@ class Attempts:
                 number: int = (await connection.fetch(sql, *values))[0]["number"]
                 return number
         return None
-
-    async def _fetch(self, sql: str, *values: Any) -> list[Any]:
-        with translated():
-            async with self._connections.connection() as connection:
-                return await connection.fetch(sql, *values)
 
 
 class Walk(NamedTuple):

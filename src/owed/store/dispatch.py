@@ -13,16 +13,14 @@ from owed.model.identifiers import EVENT, id_at, milliseconds
 from owed.store.deliveries import LOCK_WAIT
 from owed.store.failures import translated
 from owed.store.postgres import transaction
+from owed.store.resuming import AFRESH, Resuming
 
 CHUNK = 500
 """Events that are looked at in one step."""
 
-STEP = 2_000
-"""Deliveries that are changed in one step."""
-
 HOLD = """
     SELECT tenant_id, id, string_to_array(types, ' ') AS types, starts_at, resumed_at,
-           resumed_to < resumed_at AS was_enabled, position, sequence, event_id
+           resumed_to < resumed_at AS is_resuming, starts_at > resumed_to AS is_skipped, position, sequence, event_id
       FROM webhook_endpoint
      WHERE tenant_id = $1 AND id = $2 AND enabled AND deleted_at IS NULL
        FOR NO KEY UPDATE
@@ -78,73 +76,6 @@ TAKE_FEED = (
  RETURNING 1
 """
 )
-
-FORGET = """
-    -- A step of what an endpoint was told to skip.
-    DELETE FROM delivery
-     WHERE ctid = ANY(ARRAY(SELECT ctid FROM delivery WHERE tenant_id = $1 AND endpoint_id = $2 LIMIT $3 FOR UPDATE))
- RETURNING 1
-"""
-
-END_REPLAYS = """
-    -- What it had asked for again is part of what it skips.
-    UPDATE replay
-       SET finished_at = now()
-     WHERE tenant_id = $1 AND endpoint_id = $2 AND finished_at IS NULL AND created_at < $3
-"""
-
-AFRESH = "attempts = 0, first_attempt_at = NULL, retry_at = NULL, failed_at = NULL"
-"""What makes a delivery one that was never attempted, as far as its retries go."""
-
-PUT_BACK = f"""
-    -- A step of what an endpoint was told to resume: what went out of order, or has failed, goes back to the lane of
-    -- its object.
-    UPDATE delivery
-       SET lane = event.object_id, due_at = NULL, {AFRESH}
-      FROM event
-     WHERE delivery.ctid = ANY(ARRAY(
-           SELECT ctid
-             FROM delivery
-            WHERE tenant_id = $1 AND endpoint_id = $2 AND lane >= '{EVENT}' AND claim IS NULL
-              AND EXISTS (SELECT FROM event WHERE event.tenant_id = $1 AND event.id = delivery.event_id)
-            LIMIT $3))
-       AND event.tenant_id = $1 AND event.id = delivery.event_id
- RETURNING 1
-"""
-
-BEGIN_LANES = f"""
-    -- Another step: along the lanes of objects. The first of each is due at once, unless a worker still has one of it.
-      WITH step AS MATERIALIZED (
-    SELECT ctid AS row, lane, position, sequence, claim,
-           lane <> $3 AND lag(lane) OVER (ORDER BY lane, position, sequence) IS DISTINCT FROM lane AS is_first
-      FROM (SELECT ctid, lane, position, sequence, claim
-              FROM delivery
-             WHERE tenant_id = $1 AND endpoint_id = $2 AND lane < '{EVENT}'
-               AND (lane, position, sequence) > ($3, $4, $5)
-             ORDER BY lane, position, sequence
-             LIMIT $6) AS next
-         ), begun AS (
-    UPDATE delivery
-       SET {AFRESH},
-           due_at = CASE WHEN step.is_first
-                          AND NOT EXISTS (SELECT FROM delivery AS held
-                                           WHERE held.tenant_id = $1 AND held.endpoint_id = $2 AND held.lane = step.lane
-                                             AND held.due_at IS NOT NULL AND held.claim IS NOT NULL)
-                         THEN now() END
-      FROM step
-     WHERE delivery.ctid = step.row AND step.claim IS NULL
-         )
-    SELECT lane, position, sequence FROM step ORDER BY lane DESC, position DESC, sequence DESC LIMIT 1
-"""
-
-BEFORE_ALL_LANES = ("", 0, 0)
-
-RESUMED = """
-    -- Whoever enables an endpoint again wants it to be sent something now, and may do so once more meanwhile.
-    UPDATE webhook_endpoint
-       SET resumed_to = $3, rests_until = NULL
-     WHERE tenant_id = $1 AND id = $2
-"""
 
 NEXT_REPLAY = """
     -- The oldest replay that is not finished.
@@ -235,8 +166,7 @@ class Dispatch:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._resuming: dict[EndpointKey, tuple[Any, ...]] = {}
-        """How far each endpoint has come that resumes. Whoever does not know begins anew, which does no harm."""
+        self._resuming = Resuming()
 
     async def step(self, endpoint: EndpointKey) -> bool:
         """Take one step for an endpoint, and tell whether there was one to take."""
@@ -249,8 +179,8 @@ class Dispatch:
 
     async def _take(self, connection: Connection, key: EndpointKey, endpoint: asyncpg.Record) -> bool:
         """Take the next events of the feed, and beside them those of a replay; before both, do what enabling asks."""
-        if endpoint["was_enabled"]:
-            await self._resume(connection, key, endpoint)
+        if endpoint["is_resuming"]:
+            await self._resuming.step(connection, key, endpoint)
             return True
         *place, starts_at, types = fed(endpoint)
         taken = await connection.fetch(TAKE_FEED, *key, *place, CHUNK, starts_at, types)
@@ -258,24 +188,6 @@ class Dispatch:
         if replays:
             await replay(connection, key, endpoint, replays[0])
         return bool(taken or replays)
-
-    async def _resume(self, connection: Connection, key: EndpointKey, endpoint: asyncpg.Record) -> None:
-        """Take a step towards the state that an endpoint was enabled in: without its backlog, or with all of it due."""
-        is_skipped = endpoint["starts_at"] >= endpoint["resumed_at"]
-        if is_skipped:
-            await connection.fetch(END_REPLAYS, *key, endpoint["starts_at"])
-        if await connection.fetch(FORGET if is_skipped else PUT_BACK, *key, STEP):
-            return
-        if is_skipped or not await self._begin_lanes(connection, key):
-            await connection.fetch(RESUMED, *key, endpoint["resumed_at"])
-
-    async def _begin_lanes(self, connection: Connection, key: EndpointKey) -> bool:
-        """Take a step along the lanes of an endpoint, and tell whether there was one to take."""
-        place = self._resuming.pop(key, BEFORE_ALL_LANES)
-        further = await connection.fetch(BEGIN_LANES, *key, *place, STEP)
-        if further:
-            self._resuming[key] = tuple(further[0])
-        return bool(further)
 
 
 async def replay(connection: Connection, key: EndpointKey, endpoint: asyncpg.Record, asked: asyncpg.Record) -> None:

@@ -1,4 +1,4 @@
-"""Webhook endpoints as they are read: page by page, how many there are, and how delivery to one comes along."""
+"""Webhook endpoints as they are read: page by page, which and how many there are, and how delivery to one goes."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -25,6 +25,10 @@ PAGE = """
 FIRST, LAST = "", "we_~"
 """No id is before the one, and none after the other."""
 
+IDS = """
+    SELECT id FROM webhook_endpoint WHERE tenant_id = $1 AND deleted_at IS NULL ORDER BY id
+"""
+
 COUNT = """
     SELECT count(*) AS number
       FROM webhook_endpoint
@@ -32,9 +36,9 @@ COUNT = """
 """
 
 STATUS = """
-    -- How delivery comes along. What waits is counted among so many deliveries, and among so many events that lie before
-    -- the endpoint in the feed. Deliveries are met in the order of their key, backwards: what has failed has a lane of its
-    -- own, and those come last. The next attempt is that of the first few that are due.
+    -- How delivery comes along. What waits is counted among so many deliveries, and among so many events that lie
+    -- before the endpoint in the feed. The deliveries are met along their key, backwards: what has failed has a lane of
+    -- its own, and those come last. The next attempt is that of the first few that are due.
     SELECT enabled, last_success_at, last_failure_at,
            CASE WHEN rests_until > now() THEN rests_until END AS resting_until,
            least($3, delivered_later.pending + missed.pending) AS pending,
@@ -111,6 +115,12 @@ class EndpointReads:
         with translated():
             async with self._connections.connection() as connection:
                 return await read_page(Walk(connection, tenant_id), cursor, limit)
+
+    async def ids(self, tenant_id: int) -> list[str]:
+        """List the ids of the endpoints of a tenant, the oldest first."""
+        with translated():
+            async with self._connections.connection() as connection:
+                return [row["id"] for row in await connection.fetch(IDS, tenant_id)]
 
     async def count(self, tenant_id: int) -> int:
         """Count the endpoints of a tenant; one of `owed listen` comes and goes, and does not count."""

@@ -108,8 +108,8 @@ HOLD = """
 
 DELIVERIES = """
     -- A step through the deliveries of an endpoint, lane by lane, which is the only way through them: it deletes those
-    -- of events from before an id, and tells how far it has come and which lanes have lost their first. What a worker has
-    -- claimed it leaves to the worker, but where the endpoint is gone.
+    -- of events from before an id, and tells how far it has come and which lanes have lost their first. What a worker
+    -- has claimed is left to it, but where the endpoint is gone.
       WITH examined AS MATERIALIZED (
     SELECT ctid AS row, lane, position, sequence, event_id
       FROM delivery

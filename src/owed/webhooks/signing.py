@@ -1,18 +1,9 @@
 """Signatures of webhooks, as the Standard Webhooks scheme has them (contract, section 7)."""
 
-import base64
 from datetime import UTC, datetime
 from functools import lru_cache
-from secrets import token_bytes
 
 from standardwebhooks import Webhook
-
-SECRET_BYTES = 32
-
-
-def new_secret() -> str:
-    """Make a secret, as the merchant gets it."""
-    return "whsec_" + base64.b64encode(token_bytes(SECRET_BYTES)).decode()
 
 
 def signed_headers(event_id: str, at: datetime, body: bytes, secrets: tuple[str, ...]) -> dict[str, str]:
