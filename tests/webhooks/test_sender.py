@@ -258,6 +258,7 @@ async def test_no_proxy_is_used(receiver: Receiver, monkeypatch: pytest.MonkeyPa
         (format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True), 3_500, 3_600),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
     ],
+    ids=["now", "in seconds", "for ever", "at a time", "in the past"],
 )
 async def test_an_overloaded_receiver_may_ask_us_to_wait(
     receiver: Receiver, status: int, text: str, lowest: float, highest: float
