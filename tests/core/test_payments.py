@@ -339,8 +339,8 @@ def test_what_no_payment_moved_is_sealed_as_it_was_before_there_were_payments(bo
     raised, paid = books.posted(standing(books).id)
 
     members = Transfer.__struct_fields__[:-1]
-    assert members[-2:] == ("payment_id", "taken_back_id")
-    for transfer, sealed, previous in ((raised, members[:-2], b""), (paid, members, raised.hash)):
+    assert members[-3:] == ("payment_id", "taken_back_id", "document_id")
+    for transfer, sealed, previous in ((raised, members[:-3], b""), (paid, members[:-1], raised.hash)):
         line = msgspec.json.encode([getattr(transfer, member) for member in sealed])
         assert transfer.hash == hashlib.sha256(previous + line).digest()
 

@@ -85,7 +85,7 @@ LEFT = {
 }
 """What the settings of a tenant may have been, and what they mean."""
 
-NEWER = ("payment_id", "taken_back_id")
+NEWER = ("payment_id", "taken_back_id", "document_id")
 """Columns of transfers that the first program did not know, and that this one leaves empty where it did the same."""
 
 FEED = """

@@ -204,6 +204,7 @@ CHANGES: dict[str, Any] = {
     "recorded_at": NOW + 100 * SECOND,
     "payment_id": "pay_other",
     "taken_back_id": "ref_other",
+    "document_id": "mov_other",
     "hash": b"other",
 }
 """Of the payment that is the second transfer of a bill."""

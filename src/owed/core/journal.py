@@ -137,6 +137,7 @@ class Journal:
             recorded_at=recorded_at,
             payment_id=source.payment_id,
             taken_back_id=source.taken_back_id,
+            document_id=source.document_id,
         )
 
     def _tell(self, object_id: str, sequence: int, event_type: str, data: dict[str, Any]) -> None:

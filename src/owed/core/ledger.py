@@ -20,6 +20,14 @@ OTHER_SIDE = {
     Cause.PAYMENT: LedgerAccount.CLEARING.value,
     Cause.REFUND: LedgerAccount.REFUNDS_PAYABLE.value,
     Cause.REVERSAL: LedgerAccount.CLEARING.value,
+    Cause.ALLOCATION: LedgerAccount.REALLOCATION.value,
+    Cause.MOVE: LedgerAccount.REALLOCATION.value,
+    Cause.CHARGE: LedgerAccount.BILLED.value,
+    Cause.CREDIT: LedgerAccount.BILLED.value,
+    Cause.CREDIT_NOTE: LedgerAccount.CREDIT_NOTES.value,
+    Cause.DISCOUNT: LedgerAccount.DISCOUNTS.value,
+    Cause.WRITE_OFF: LedgerAccount.BAD_DEBT.value,
+    Cause.PASSED_ON: LedgerAccount.PASSED_ON.value,
 }
 """For each cause, the account that stands against the receivable (docs/architecture.md, "Data")."""
 
@@ -31,6 +39,7 @@ class Source(NamedTuple):
         payment_id: Of the payment that it is of, or that it takes back.
         occurred_at: When it happened; None: as it is recorded.
         taken_back_id: Of the refund or reversal, where it takes back.
+        document_id: Of the allocation, move, charge or credit.
     """
 
     cause: Cause
@@ -38,6 +47,7 @@ class Source(NamedTuple):
     channel: str | None = None
     occurred_at: datetime | None = None
     taken_back_id: str | None = None
+    document_id: str | None = None
 
 
 def sides(cause: Cause, amount: int, channel: str | None = None) -> tuple[str, str]:
@@ -65,6 +75,6 @@ def seal(transfer: Transfer, previous: bytes) -> bytes:
         previous: The hash of the transfer before it, empty for the first.
     """
     members = msgspec.structs.astuple(transfer)[:-1]
-    if transfer.payment_id is None and transfer.taken_back_id is None:
-        members = members[:-2]  # as it was sealed before there were payments
+    if transfer.document_id is None:  # as it was sealed before there were any, and before there were payments
+        members = members[:-1] if transfer.payment_id or transfer.taken_back_id else members[:-3]
     return hashlib.sha256(previous + msgspec.json.encode(members)).digest()

@@ -16,6 +16,12 @@ class LedgerAccount(StrEnum):
     EXTERNAL_RECEIPTS = "external_receipts"
     CLEARING = "clearing"
     REFUNDS_PAYABLE = "refunds_payable"
+    UNALLOCATED = "unallocated"
+    REALLOCATION = "reallocation"
+    CREDIT_NOTES = "credit_notes"
+    DISCOUNTS = "discounts"
+    BAD_DEBT = "bad_debt"
+    PASSED_ON = "passed_on"
 
 
 class Cause(StrEnum):
@@ -30,6 +36,14 @@ class Cause(StrEnum):
     PAYMENT = "payment"
     REFUND = "refund"
     REVERSAL = "reversal"
+    ALLOCATION = "allocation"
+    MOVE = "move"
+    CHARGE = "charge"
+    CREDIT = "credit"
+    CREDIT_NOTE = "credit_note"
+    DISCOUNT = "discount"
+    WRITE_OFF = "write_off"
+    PASSED_ON = "passed_on"
 
 
 class Transfer(msgspec.Struct, frozen=True):
@@ -43,6 +57,7 @@ class Transfer(msgspec.Struct, frozen=True):
         attribution_digest: A salted digest of who did it and why, so that erasing the words breaks no chain.
         payment_id: Of the payment that it is of, or that it takes back.
         taken_back_id: Of the refund or reversal that it is of.
+        document_id: Of the allocation, move, charge or credit that it is of.
         hash: Over this transfer and its predecessor on the same obligation.
     """
 
@@ -63,4 +78,5 @@ class Transfer(msgspec.Struct, frozen=True):
     recorded_at: datetime
     payment_id: str | None = None
     taken_back_id: str | None = None
+    document_id: str | None = None
     hash: bytes = b""

@@ -56,7 +56,7 @@ TRANSFERS = """
            attribution_id, attribution_digest,
            least(greatest(occurred_at, '0001-01-02Z'), '9999-12-30Z'),
            least(greatest(recorded_at, '0001-01-02Z'), '9999-12-30Z'),
-           payment_id, taken_back_id, hash
+           payment_id, taken_back_id, document_id, hash
       FROM transfer
      WHERE tenant_id = $1 AND (obligation_id, version) > ($2, $3) AND obligation_id <= $4
      ORDER BY tenant_id, obligation_id, version

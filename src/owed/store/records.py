@@ -28,6 +28,7 @@ INSERT_TRANSFERS = insert(
     recorded_at="timestamptz",
     payment_id="text",
     taken_back_id="text",
+    document_id="text",
     hash="bytea",
 )
 
