@@ -66,7 +66,7 @@ def deliverers(service: Serving) -> list[psutil.Process]:
     found = []
     for child in psutil.Process(service.process.pid).children():
         with suppress(psutil.Error):
-            found += [child] if child.cmdline()[-1] == "owed.cli.delivering" else []
+            found += [child] if child.cmdline()[-1:] == ["owed.cli.delivering"] else []
     return found
 
 

@@ -58,6 +58,11 @@ class Stand:
         self._seen.update(workers)
         return workers
 
+    def connections(self) -> int:
+        """Count the connections of clients that the workers have accepted."""
+        of_workers = [each for worker in self.workers() for each in worker.net_connections()]
+        return sum(each.status == psutil.CONN_ESTABLISHED and each.laddr.port == self.port for each in of_workers)
+
     def postmaster(self) -> psutil.Process | None:
         """Give PostgreSQL's first process, if it runs on our data."""
         try:

@@ -4,9 +4,11 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
@@ -24,7 +26,9 @@ CALLERS = 12
 WAITING = 10
 """How many requests of each kind wait for the database."""
 
-QUICK, TRIES = 2.0, 6
+QUICK = 4
+"""Times as long as it takes to import the program, which is longer where others are at work on the machine."""
+
 HEARD = "Shutting down"
 STARTS_LATER = "the database cannot be reached yet"
 
@@ -74,6 +78,7 @@ def test_a_request_that_waits_for_the_database_is_answered_before_the_end(
             waiting = [pool.submit(client.patch, path, {"metadata": {f"n{each}": "1"}}) for each in range(WAITING)]
             paying = [pool.submit(client.post, PAYMENTS, paid, Idempotency_Key=f"{each}") for each in range(WAITING)]
             database.wait_for_a_waiter()
+            wait_until(lambda: stand.connections() >= 2 * WAITING, "every request has been accepted")
             heard = stand.log().count(HEARD)
             end(stand, number)
             wait_until(lambda: stand.log().count(HEARD) == heard + stand.workers_wanted, "every worker has heard of it")
@@ -104,12 +109,10 @@ def test_a_new_connection_is_refused_while_the_last_requests_are_answered(stand:
 
 def test_the_next_start_is_quick_and_finds_the_data(stand: Stand, merchant: Merchant) -> None:
     created = stand.service.client(merchant.keys["sk_test"]).post(CUSTOMERS, {"external_reference": "kept"})
-    took = [QUICK]
-    while min(took) >= QUICK and len(took) <= TRIES:  # others may be at work on this machine
+    took = []
+    for _ in range(3):
         stand.service.stop()
-        begun = time.monotonic()
-        stand.start()
-        took.append(time.monotonic() - begun)
+        took.append(seconds(stand.start) / seconds(import_program))
     found = stand.service.client(merchant.keys["sk_test"]).get(f"{CUSTOMERS}/kept")
 
     assert (found.status, found.body) == (200, created.body)
@@ -186,6 +189,18 @@ def end(stand: Stand, number: signal.Signals) -> None:
         os.killpg(stand.service.process.pid, number)
     else:
         stand.service.process.send_signal(number)
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """Give how long something takes."""
+    begun = time.monotonic()
+    action()
+    return time.monotonic() - begun
+
+
+def import_program() -> None:
+    """Do what every process does before anything else."""
+    subprocess.run([sys.executable, "-c", "import owed.cli.serve, owed.cli.api_process"], check=True)
 
 
 def is_open(port: int) -> bool:
