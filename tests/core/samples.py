@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from owed.core.accounts import AccountMembers
+from owed.core.adjusting import ChargeBalance, CreditBalance, CreditBill, ReverseAdjustment
 from owed.core.bills import BillMembers, Void
 from owed.core.command import Command
 from owed.core.create import Create
@@ -23,6 +24,7 @@ from owed.core.state import State
 from owed.core.taking_back import Portion, RefundPayment, ReversePayment
 from owed.core.update import Update
 from owed.core.verdicts import Target
+from owed.model.adjustment import CreditType
 from owed.model.attribution import Actor
 from owed.model.identifiers import IdSource
 from owed.model.payment_rules import DefaultRules, PaymentRules
@@ -155,6 +157,68 @@ def reverse(
     return ReversePayment(
         tenant_id=tenant, actor=actor, payment=payment, portions=portions(wanted), reason=reason, **given
     )
+
+
+def charge(
+    name: str = "UCR1",
+    amount: int = 100,
+    /,
+    *,
+    kind: str = "customer",
+    tenant: int = 1,
+    actor: Actor = KEY,
+    **given: Any,
+) -> ChargeBalance:
+    """Charge a balance. Here as below, what is given besides is as in the command."""
+    return ChargeBalance(tenant_id=tenant, actor=actor, object_kind=kind, name=name, amount=amount, **given)
+
+
+def credit(
+    name: str = "UCR1",
+    amount: int = 100,
+    /,
+    *,
+    kind: str = "customer",
+    tenant: int = 1,
+    actor: Actor = KEY,
+    **given: Any,
+) -> CreditBalance:
+    return CreditBalance(tenant_id=tenant, actor=actor, object_kind=kind, name=name, amount=amount, **given)
+
+
+def credit_bill(
+    name: str = "INV1",
+    amount: int = 100,
+    credit_type: str = "discount",
+    /,
+    *,
+    tenant: int = 1,
+    actor: Actor = KEY,
+    **given: Any,
+) -> CreditBill:
+    own: dict[str, Any] = {"object_kind": "bill", "name": name, "amount": amount, "type": CreditType(credit_type)}
+    return CreditBill(tenant_id=tenant, actor=actor, **own, **given)
+
+
+def undo(
+    done: str,
+    /,
+    *,
+    on: str = "UCR1",
+    object_kind: str = "customer",
+    kind: str = "charge",
+    tenant: int = 1,
+    actor: Actor = KEY,
+    **given: Any,
+) -> ReverseAdjustment:
+    """Reverse a charge, or a credit.
+
+    Args:
+        done: Its id or external reference.
+        on: What it is on.
+    """
+    own: dict[str, Any] = {"object_kind": object_kind, "object_name": on, "kind": kind, "name": done}
+    return ReverseAdjustment(tenant_id=tenant, actor=actor, **own, **given)
 
 
 def portions(wanted: Iterable[tuple[str, int]]) -> tuple[Portion, ...] | UnsetType:

@@ -5,7 +5,15 @@ import pytest
 
 from owed.core.ledger import sides
 from owed.core.verification.payments import Exactly, Line, Sums
-from owed.core.verification.posting import LOWERING, OF_PAYMENTS, RAISING, TAKING_BACK, Posting, posting_fault
+from owed.core.verification.posting import (
+    DOCUMENTS,
+    LOWERING,
+    OF_PAYMENTS,
+    RAISING,
+    TAKING_BACK,
+    Posting,
+    posting_fault,
+)
 from owed.model.transfer import Cause, LedgerAccount
 from tests.core.samples import NOW, SECOND
 
@@ -14,7 +22,7 @@ LINE = Line("pay_1", "pay_1", "bill_1", "ZAR", "clearing", NOW)
 
 
 def posting(cause: Cause, sign: int, debit: str, credit: str) -> Posting:
-    return Posting(cause, sign, debit, credit, cause in OF_PAYMENTS, TAKING_BACK.get(cause))
+    return Posting(cause, sign, debit, credit, cause in OF_PAYMENTS, TAKING_BACK.get(cause), DOCUMENTS.get(cause))
 
 
 @pytest.mark.parametrize("cause", Cause)
@@ -29,20 +37,24 @@ def test_a_posting_fits_where_the_ledger_would_post_so_and_nowhere_else(cause: C
 
 
 @pytest.mark.parametrize("cause", Cause)
-def test_a_transfer_is_of_a_payment_where_its_cause_says_so(cause: Cause) -> None:
+def test_a_transfer_is_of_a_payment_or_a_document_where_its_cause_says_so(cause: Cause) -> None:
     sign = -1 if cause in LOWERING else 1
     debit, credit = sides(cause, sign)
     fitting = {
-        (is_of_payment, taken_back)
-        for is_of_payment, taken_back in product([False, True], [None, "ref_", "rev_", "bill"])
-        if posting_fault(Posting(cause, sign, debit, credit, is_of_payment, taken_back)) is None
+        (is_of_payment, taken_back, document)
+        for is_of_payment, taken_back, document in product(
+            [False, True], [None, "ref_", "rev_", "bill"], [None, "chg_", "crd_", "bill"]
+        )
+        if posting_fault(Posting(cause, sign, debit, credit, is_of_payment, taken_back, document)) is None
     }
 
-    assert fitting == {(cause in OF_PAYMENTS, TAKING_BACK.get(cause))}
+    assert fitting == {(cause in OF_PAYMENTS, TAKING_BACK.get(cause), DOCUMENTS.get(cause))}
 
 
 def test_an_unknown_cause_fits_nothing() -> None:
-    assert posting_fault(Posting("gift", 1, "receivable", "billed", is_of_payment=False, taken_back=None)) is not None
+    gift = Posting("gift", 1, "receivable", "billed", is_of_payment=False, taken_back=None, document=None)
+
+    assert posting_fault(gift) is not None
 
 
 def test_sums_agree_whatever_the_order_of_their_sides() -> None:

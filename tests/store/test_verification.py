@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from owed.core.ledger import seal
+from owed.core.verification.adjustments import Adjustments
 from owed.core.verification.broken import Broken
 from owed.core.verification.ledger import LedgerCheck
 from owed.core.verification.payments import Payments, Sums
@@ -29,13 +30,17 @@ from tests.core.samples import (
     SECOND,
     Books,
     Stamps,
+    charge,
     create,
     create_account,
     create_bill,
+    credit,
+    credit_bill,
     pay,
     pay_many,
     refund,
     reverse,
+    undo,
     update,
     update_bill,
     void,
@@ -166,6 +171,21 @@ def live(world: World) -> None:
     do(refund("P1", amount=200, external_reference="R2"))
     do(pay("B", 900, external_reference="P3", paid_at=NOW))
     do(update_bill("B", amount_paid=1300))
+    adjust(world)
+
+
+def adjust(world: World) -> None:
+    """Have charges and credits of every type, and undo some."""
+    do = world.do
+    do(create("K", currency="ZAR", balance=-1000))
+    do(charge("K", 300, floor=0, external_reference="G1", reason="units", occurred_at=NOW))
+    do(charge("K", 50, external_reference="G2"))
+    do(undo("G2", on="K"))
+    do(credit("K", 20, external_reference="D1"))
+    do(create_bill("D", customer="K"))
+    for each in ("credit_note", "discount", "write_off"):
+        do(credit_bill("D", 200, each, external_reference=each))
+    do(undo("discount", on="D", object_kind="bill", kind="credit"))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -183,7 +203,7 @@ async def test_books_that_nobody_touched_are_right(
 ) -> None:
     monkeypatch.setattr(books, "PAGE", page)
     async with world_of(dsn, tenant) as world:
-        assert await world.check() == Counts(obligations=8, transfers=len(world.books.state.transfers), payments=3)
+        assert await world.check() == Counts(obligations=10, transfers=len(world.books.state.transfers), payments=3)
 
 
 CHANGES: dict[str, Any] = {
@@ -340,7 +360,7 @@ async def test_anybody_can_compute_a_root_from_the_transfers(dsn: str, tenant: i
         lines = [row[0] for row in await world.by_hand.fetch(sql, tenant, at)]
         root = await world.root(at)
 
-    assert root == f"2026-03-04T05:06:20.890123Z-{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
+    assert root == f"{at:%Y-%m-%dT%H:%M:%S.%fZ}-{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
 
 
 @pytest.mark.parametrize(
@@ -363,6 +383,8 @@ async def test_anybody_can_compute_a_root_from_the_transfers(dsn: str, tenant: i
         ("bill", "B2", "amount_paid = amount_paid + 1, total = total - 1"),
         ("bill", "B2", "amount_paid = amount_paid + 1, amount_due = amount_due + 1"),
         ("bill", "B2", "amount_received = amount_received - 1"),
+        ("bill", "D", "amount_credited = amount_credited - 1"),
+        ("bill", "D", "amount_credited = 0, amount_received = amount_credited"),
     ],
 )
 async def test_what_an_object_says_cannot_be_changed_unseen(
@@ -410,6 +432,40 @@ async def test_no_payment_can_be_changed_or_removed_unseen(
     assert found.object_id == world.ids[where]
 
 
+ON_K = "object_id = (SELECT id FROM customer WHERE external_reference = 'K' AND customer.tenant_id = $1)"
+
+
+@pytest.mark.parametrize(
+    ("reference", "change", "where"),
+    [
+        ("G1", "DELETE FROM charge", "K"),
+        ("G2", "DELETE FROM charge", "K"),
+        ("G1", "UPDATE charge SET amount = 301", "G1"),
+        ("G1", "UPDATE charge SET currency = 'USD'", "G1"),
+        ("G1", "UPDATE charge SET total_after = -701", "G1"),
+        ("G1", "UPDATE charge SET object_id = 'bcus_other'", "G1"),
+        ("G1", "UPDATE charge SET reversed_at = created_at", "G1"),
+        ("G2", "UPDATE charge SET reversed_at = NULL", "G2"),
+        ("D1", "DELETE FROM credit", "K"),
+        ("D1", "UPDATE credit SET type = 'discount'", "D1"),
+        ("discount", "DELETE FROM credit", "D"),
+        ("discount", "UPDATE credit SET type = 'write_off'", "discount"),
+        ("discount", "UPDATE credit SET type = NULL", "discount"),
+        ("discount", "UPDATE credit SET type = 'gift'", "discount"),
+        ("discount", "UPDATE credit SET reversed_at = NULL", "discount"),
+        ("write_off", f"UPDATE credit SET {ON_K}", "write_off"),
+    ],
+)
+async def test_no_charge_or_credit_can_be_changed_or_removed_unseen(
+    reference: str, change: str, where: str, dsn: str, tenant: int
+) -> None:
+    async with world_of(dsn, tenant) as world:
+        await world.change(f"{change} WHERE external_reference = $2", reference)
+        found = await world.broken()
+
+    assert found.object_id == world.ids[where]
+
+
 A_SECOND = "interval '1 second'"
 
 
@@ -422,6 +478,8 @@ A_SECOND = "interval '1 second'"
         ("R1", f"UPDATE refund SET occurred_at = occurred_at - {A_SECOND}"),
         ("V1", f"UPDATE reversal SET occurred_at = occurred_at + {A_SECOND}"),
         ("V1", "UPDATE reversal SET occurred_at = '4000-01-01 BC'"),
+        ("G1", f"UPDATE charge SET occurred_at = occurred_at + {A_SECOND}"),
+        ("discount", "UPDATE credit SET occurred_at = '-infinity'"),
     ],
 )
 async def test_when_it_happened_cannot_be_changed_unseen(reference: str, change: str, dsn: str, tenant: int) -> None:
@@ -485,6 +543,8 @@ async def test_nothing_is_called_broken_while_a_worker_writes(
                     pay_many(("account", "A", 1), ("customer", "C", 2), tenant=tenant),
                     refund("P1", tenant=tenant, amount=2),
                     reverse("P3", tenant=tenant, amount=3),
+                    charge("K", 1, tenant=tenant, external_reference=f"LATE-{number}"),
+                    undo(f"LATE-{number - 1}" if number else "G1", on="K", tenant=tenant),
                 )
                 assert await desk.say(*commands) == ["done"] * len(commands)
 
@@ -506,7 +566,7 @@ async def test_a_payment_that_was_written_late_is_read_again(dsn: str, tenant: i
         payments = Payments(sums, SETTLED)
         await check._say_payments(payments)
         assert await desk.say(pay("B2", 10, tenant=tenant)) == ["done"]
-        await check._check_ledger(LedgerCheck(payments, ()))
+        await check._check_ledger(LedgerCheck(payments, Adjustments(Sums(), SETTLED), ()))
 
         assert len(sums.differing()) == 1
         await check._compare(sums.differing())

@@ -70,8 +70,8 @@ class BillMembers(Members[Bill], frozen=True, kw_only=True):
         """Refuse to change a voided bill, or a currency in which there is money."""
         if standing.is_voided:
             return Refused(Code.CONFLICT, "The bill is voided, so it cannot be changed any more.")
-        if self.amount_paid is not UNSET and self.amount_paid < standing.amount_received:
-            return below_received(standing.amount_received)
+        if self.amount_paid is not UNSET and self.amount_paid < standing.amount_received + standing.amount_credited:
+            return below_received(standing)
         return currency_conflict(standing.obligation, self.currency) if standing.amount_paid else None
 
     def made(self, making: Making) -> Bill:
@@ -151,16 +151,26 @@ class Void(Members[Bill], frozen=True, kw_only=True):
         return ("bill.voided",)
 
 
-def below_received(amount: int) -> Refused:
-    """Refuse to correct what has been paid to less than payments through Owed hold."""
-    fault = Fault("/amount_paid", f"Payments hold {amount}: send that or more, or refund or reverse them first.")
-    return Refused(Code.CONFLICT, f"Payments through Owed hold {amount} of what has been paid on the bill.", (fault,))
+def below_received(bill: Bill) -> Refused:
+    """Refuse to correct what has been paid to less than payments through Owed hold, and credits come to."""
+    received, credited = bill.amount_received, bill.amount_credited
+    if not credited:
+        fault = Fault("/amount_paid", f"Payments hold {received}: send that or more, or refund or reverse them first.")
+        detail = f"Payments through Owed hold {received} of what has been paid on the bill."
+        return Refused(Code.CONFLICT, detail, (fault,))
+    least = f"Send {received + credited} or more, or refund or reverse the payments, or reverse the credits, first."
+    detail = (
+        f"Payments through Owed hold {received} of what has been paid on the bill, and credits are {credited} of it."
+    )
+    return Refused(Code.CONFLICT, detail, (Fault("/amount_paid", least),))
 
 
 def money_on(bill: Bill) -> str:
     """Say which money is on a bill, and how to take it off."""
-    received, elsewhere = bill.amount_received, bill.amount_paid - bill.amount_received
+    received, credited = bill.amount_received, bill.amount_credited
+    elsewhere = bill.amount_paid - received - credited
     ways = [f"refund or reverse its payments, which hold {received}"] if received else []
+    ways += [f"reverse its credits, which come to {credited}"] if credited else []
     ways += [f"correct amount_paid, {elsewhere} of which was paid elsewhere"] if elsewhere else []
     return f"There is money on the bill, {bill.amount_paid} in all: first {', and '.join(ways)}."
 

@@ -26,13 +26,21 @@ class Code(StrEnum):
     PRECONDITION_FAILED = "precondition_failed"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     PAYMENT_REFUSED = "payment_refused"
+    INSUFFICIENT_CREDIT = "insufficient_credit"
     RATE_LIMITED = "rate_limited"
     INTERNAL_ERROR = "internal_error"
     UNAVAILABLE = "unavailable"
 
 
 KEPT_CODES = frozenset(
-    {Code.NOT_FOUND, Code.PAYMENT_NOT_FOUND, Code.CONFLICT, Code.PRECONDITION_FAILED, Code.PAYMENT_REFUSED}
+    {
+        Code.NOT_FOUND,
+        Code.PAYMENT_NOT_FOUND,
+        Code.CONFLICT,
+        Code.PRECONDITION_FAILED,
+        Code.PAYMENT_REFUSED,
+        Code.INSUFFICIENT_CREDIT,
+    }
 )
 """The refusals that were decided on what stands, and so are kept under an idempotency key (contract, 1.4)."""
 

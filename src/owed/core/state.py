@@ -6,6 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from owed.core.journal import Journal
 from owed.model.account import Account
+from owed.model.adjustment import Charge, Credit
 from owed.model.attribution import Attribution
 from owed.model.bill import Bill
 from owed.model.customer import Customer
@@ -119,6 +120,8 @@ class State:
         self.payments = Shelf[Payment]()
         self.refunds = Shelf[Refund]()
         self.reversals = Shelf[Reversal]()
+        self.charges = Shelf[Charge]()
+        self.credits = Shelf[Credit]()
         self.webhook_endpoints = EndpointShelf()
         self.replays = Shelf[Replay]()
         self.shelves: dict[str, Shelf[Any]] = {
@@ -129,6 +132,8 @@ class State:
             Payment.kind: self.payments,
             Refund.kind: self.refunds,
             Reversal.kind: self.reversals,
+            Charge.kind: self.charges,
+            Credit.kind: self.credits,
             WebhookEndpoint.kind: self.webhook_endpoints,
             Replay.kind: self.replays,
         }

@@ -35,8 +35,9 @@ class Bill(BillingObject, frozen=True, kw_only=True):
 
     Attributes:
         account_id: None where the bill is on the customer itself.
-        amount_paid: All that has been paid, here and elsewhere.
+        amount_paid: All that has been paid, here and elsewhere, and what was credited.
         amount_received: What of it payments through Owed hold.
+        amount_credited: What of it nobody paid: credit notes, discounts and write-offs.
         is_voided: Then nothing is owed any more, and the obligation's total is zero.
     """
 
@@ -47,6 +48,7 @@ class Bill(BillingObject, frozen=True, kw_only=True):
     amount_due: int
     amount_paid: int = 0
     amount_received: int = 0
+    amount_credited: int = 0
     is_voided: bool = False
     bill_date: date
     due_date: date | None = None

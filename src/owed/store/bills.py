@@ -19,6 +19,7 @@ def read(members: dict[str, Any], row: asyncpg.Record) -> Bill:
         amount_due=row["amount_due"],
         amount_paid=row["amount_paid"],
         amount_received=row["amount_received"],
+        amount_credited=row["amount_credited"],
         is_voided=row["status"] == BillStatus.VOIDED,
         bill_date=row["bill_date"],
         due_date=row["due_date"],
@@ -34,6 +35,7 @@ def values(bill: Bill) -> tuple[Any, ...]:
         bill.bill_date,
         bill.amount_paid,
         bill.amount_received,
+        bill.amount_credited,
         bill.status.value,
         bill.due_date,
     )
@@ -44,7 +46,13 @@ BILLS = billing_table(
     prefix=BILL,
     reserved=CUSTOMER,
     fixed={"customer_id": "text", "account_id": "text", "amount_due": "int", "bill_date": "date"},
-    changing={"amount_paid": "int", "amount_received": "int", "status": "text", "due_date": "date"},
+    changing={
+        "amount_paid": "int",
+        "amount_received": "int",
+        "amount_credited": "int",
+        "status": "text",
+        "due_date": "date",
+    },
     read=read,
     values=values,
 )

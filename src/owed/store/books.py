@@ -7,12 +7,14 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from owed.core.verification.adjustments import AdjustmentRow
 from owed.core.verification.broken import Broken
 from owed.core.verification.chain import Head
 from owed.core.verification.payments import PaymentRow, TakenBackRow
 from owed.core.verification.words import Words
 from owed.database.pool import Pool
-from owed.model.identifiers import PAYMENT, REFUND, REVERSAL, id_at, milliseconds
+from owed.model.adjustment import Charge, Credit
+from owed.model.identifiers import CHARGE, CREDIT, PAYMENT, REFUND, REVERSAL, id_at, milliseconds
 from owed.model.payment import Application
 from owed.model.taken_back import Refund, Reversal, Share
 from owed.model.transfer import Transfer
@@ -25,17 +27,18 @@ HEADS = """
     -- All kinds in the order of ids, which is that of their transfers.
     SELECT id, currency, total, transfer_version, transfer_hash,
            CASE WHEN transferred_at BETWEEN '0001-01-02Z' AND '9999-12-30Z' THEN transferred_at END,
-           tracked, amount_due, amount_paid, amount_received, status
+           tracked, amount_due, amount_paid, amount_received, amount_credited, status
       FROM ((SELECT id, currency, total, transfer_version, transfer_hash, transferred_at, tracked,
-                    NULL::int AS amount_due, NULL::int AS amount_paid, NULL::int AS amount_received, NULL AS status
+                    NULL::int AS amount_due, NULL::int AS amount_paid, NULL::int AS amount_received,
+                    NULL::int AS amount_credited, NULL AS status
                FROM account WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3)
             UNION ALL
             (SELECT id, currency, total, transfer_version, transfer_hash, transferred_at, tracked,
-                    NULL, NULL, NULL, NULL
+                    NULL, NULL, NULL, NULL, NULL
                FROM customer WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3)
             UNION ALL
             (SELECT id, currency, total, transfer_version, transfer_hash, transferred_at, NULL,
-                    amount_due, amount_paid, amount_received, status
+                    amount_due, amount_paid, amount_received, amount_credited, status
                FROM bill WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3)) AS head
      ORDER BY id
      LIMIT $3
@@ -98,6 +101,19 @@ TAKEN_BACK = """
      LIMIT $4
 """
 
+ADJUSTMENTS = """
+    SELECT id, {cause} AS cause, object_id, amount, currency, total_after,
+           least(greatest(occurred_at, '0001-01-02Z'), '9999-12-30Z'),
+           CASE WHEN reversed_at IS NOT NULL THEN least(greatest(reversed_at, '0001-01-02Z'), '9999-12-30Z') END
+      FROM {kind}
+     WHERE tenant_id = $1 AND id > $2 AND id < $3
+     ORDER BY id
+     LIMIT $4
+"""
+
+CAUSES = {Charge.kind: "'charge'", Credit.kind: "coalesce(type, 'credit')"}
+"""The cause of the transfers of a charge or a credit, in SQL."""
+
 APPLICATIONS = msgspec.json.Decoder(tuple[Application, ...])
 SHARES = msgspec.json.Decoder(tuple[Share, ...])
 LATER = msgspec.json.Decoder(tuple[TakenBackRow, ...])
@@ -153,6 +169,13 @@ class Books:
         for kind, prefix in ((Refund.kind, REFUND), (Reversal.kind, REVERSAL)):
             async for page in self._pages(TAKEN_BACK.format(kind=kind), id_at(prefix, milliseconds(before))):
                 yield list(map(taken_back_of, page))
+
+    async def adjustments(self, before: datetime) -> AsyncIterator[list[AdjustmentRow]]:
+        """Yield the charges and credits that were made before a time, page by page."""
+        for kind, prefix in ((Charge.kind, CHARGE), (Credit.kind, CREDIT)):
+            sql = ADJUSTMENTS.format(kind=kind, cause=CAUSES[kind])
+            async for page in self._pages(sql, id_at(prefix, milliseconds(before))):
+                yield [AdjustmentRow(*row) for row in page]
 
     async def _pages(self, sql: str, *values: Any) -> AsyncIterator[Page]:
         """Yield the pages of a statement that gives the rows after an id."""

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from owed.database.pool import Connection
+from owed.model.identifiers import ALLOCATION, CHARGE, CREDIT, MOVE
 from owed.model.transfer import Cause
 from owed.store.failures import translated
 from owed.store.list_queries import END, Cursor
@@ -15,7 +16,7 @@ from owed.store.slow_lane import Connections
 PAGE = """
     -- A page of the transfers of an obligation between two versions, each with the words of who made it.
     SELECT transfer.version, transfer.id, transfer.amount, transfer.total_after, transfer.currency, transfer.cause,
-           transfer.payment_id, transfer.taken_back_id, attribution.actor, attribution.reason,
+           transfer.payment_id, transfer.taken_back_id, transfer.document_id, attribution.actor, attribution.reason,
            transfer.occurred_at, transfer.recorded_at
       FROM transfer
       LEFT JOIN attribution ON attribution.tenant_id = $1 AND attribution.id = transfer.attribution_id
@@ -39,6 +40,9 @@ VERSIONS = """
 
 EVERY_VERSION = (0, 2**63 - 1)
 
+DOCUMENTS = {ALLOCATION: "allocation_id", MOVE: "move_id", CHARGE: "charge_id", CREDIT: "credit_id"}
+"""The member that names the document of a transfer, by the prefix of its id."""
+
 START = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -48,6 +52,7 @@ class Entry(msgspec.Struct, frozen=True):
     Attributes:
         version: Its place on its obligation.
         taken_back_id: Of the refund or reversal that it is of.
+        document_id: Of the allocation, move, charge or credit that it is of.
         actor: Who made it, in their own words; None where nobody said, or the words are erased.
     """
 
@@ -59,6 +64,7 @@ class Entry(msgspec.Struct, frozen=True):
     cause: str
     payment_id: str | None
     taken_back_id: str | None
+    document_id: str | None
     actor: str | None
     reason: str | None
     occurred_at: datetime
@@ -79,6 +85,7 @@ class Entry(msgspec.Struct, frozen=True):
             "payment_id": self.payment_id,
             "refund_id": self.taken_back_id if self.cause == Cause.REFUND else None,
             "reversal_id": self.taken_back_id if self.cause == Cause.REVERSAL else None,
+            **({} if self.document_id is None else {DOCUMENTS[self.document_id[:4]]: self.document_id}),
             "actor": self.actor,
             "reason": self.reason,
             "occurred_at": self.occurred_at,

@@ -14,6 +14,7 @@ from owed.model.replay import Replay
 from owed.model.tenant_settings import SettingsRecord
 from owed.model.webhook_endpoint import WebhookEndpoint
 from owed.store.accounts import ACCOUNTS
+from owed.store.adjustments import CHARGES, CREDITS
 from owed.store.bills import BILLS
 from owed.store.customers import CUSTOMERS
 from owed.store.payments import PAYMENTS
@@ -39,7 +40,7 @@ class AnyTable(Protocol):
 
 
 OBJECTS: dict[str, Table[Any]] = {
-    table.kind: table for table in (CUSTOMERS, ACCOUNTS, BILLS, PAYMENTS, REFUNDS, REVERSALS)
+    table.kind: table for table in (CUSTOMERS, ACCOUNTS, BILLS, PAYMENTS, REFUNDS, REVERSALS, CHARGES, CREDITS)
 }
 """The tables of what is listed."""
 

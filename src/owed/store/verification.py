@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from owed.core.verification.adjustments import Adjustments
 from owed.core.verification.broken import Broken
 from owed.core.verification.ledger import LedgerCheck
 from owed.core.verification.payments import Exactly, Payments, Sums
@@ -44,7 +45,9 @@ STRANGERS = """
 """
 
 ABOUT = """
-    SELECT sum(greatest(reltuples, 0))::bigint FROM pg_class WHERE oid IN ('transfer'::regclass, 'payment'::regclass)
+    SELECT sum(greatest(reltuples, 0))::bigint
+      FROM pg_class
+     WHERE oid IN ('transfer'::regclass, 'payment'::regclass, 'charge'::regclass, 'credit'::regclass)
 """
 
 
@@ -102,9 +105,10 @@ class Check:
             Broken: Something is not as it was written; the first thing that was found.
         """
         sums = Sums()
-        payments = Payments(sums, self._before)
+        payments, adjustments = Payments(sums, self._before), Adjustments(sums, self._before)
         count = await self._say_payments(payments)
-        ledger = LedgerCheck(payments, self._roots)
+        await self._say_adjustments(adjustments)
+        ledger = LedgerCheck(payments, adjustments, self._roots)
         await self._check_ledger(ledger)
         await self._compare(sums.differing())
         return Counts(ledger.obligations, ledger.transfers, count)
@@ -120,6 +124,12 @@ class Check:
             for each in taken_back:
                 payments.say_taken_back(each)
         return count
+
+    async def _say_adjustments(self, adjustments: Adjustments) -> None:
+        async for page in self._books.adjustments(self._before):
+            for each in page:
+                adjustments.say(each)
+            self._tell(len(page))
 
     async def _check_ledger(self, ledger: LedgerCheck) -> None:
         after = ""
@@ -159,11 +169,13 @@ class Check:
         """
         for first in range(0, len(differing), AT_ONCE):
             sides = Exactly(differing[first : first + AT_ONCE])
-            payments = Payments(sides, self._before)
+            payments, adjustments = Payments(sides, self._before), Adjustments(sides, self._before)
             await self._say_payments(payments)
+            await self._say_adjustments(adjustments)
             async for page in self._books.transfers("", LAST):
                 for transfer in page:
                     payments.find_transfer(transfer)
+                    adjustments.find_transfer(transfer)
             for fault in sides.faults():
                 raise fault
 

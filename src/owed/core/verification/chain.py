@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from owed.core.ledger import seal
 from owed.core.verification.broken import Broken
-from owed.core.verification.posting import OF_PAYMENTS, posting_fault, posting_of
+from owed.core.verification.posting import CREDITING, OF_PAYMENTS, posting_fault, posting_of
 from owed.model.bill import BillStatus
 from owed.model.transfer import Cause, Transfer
 
@@ -33,6 +33,7 @@ class Head(NamedTuple):
     amount_due: int | None = None
     amount_paid: int | None = None
     amount_received: int | None = None
+    amount_credited: int | None = None
     status: str | None = None
 
 
@@ -109,8 +110,9 @@ class Chain:
         """Yield where a bill says something else than its transfers: each of its amounts follows from them."""
         head, moved = self.head, self.moved
         received = -sum(moved[cause] for cause in OF_PAYMENTS)
-        due, paid = moved[Cause.BILL_RAISED], received - moved[Cause.CORRECTION]
-        expected = {"amount_due": due, "amount_paid": paid, "amount_received": received}
+        credited = -sum(moved[cause] for cause in CREDITING)
+        due, paid = moved[Cause.BILL_RAISED], received + credited - moved[Cause.CORRECTION]
+        expected = {"amount_due": due, "amount_paid": paid, "amount_received": received, "amount_credited": credited}
         for name, amount in expected.items():
             if getattr(head, name) != amount:
                 yield f"the bill's {name} is {getattr(head, name)}, and by its transfers it is {amount}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from owed.core.verification.adjustments import Adjustments
 from owed.core.verification.chain import Chain, Head
 from owed.core.verification.payments import Payments
 from owed.core.verification.root import Root
@@ -12,9 +13,9 @@ from owed.model.transfer import Transfer
 class LedgerCheck:
     """The check of one tenant's ledger: heads come first, then the transfers up to them, in the order of their keys."""
 
-    def __init__(self, payments: Payments, roots: Iterable[Root]) -> None:
+    def __init__(self, payments: Payments, adjustments: Adjustments, roots: Iterable[Root]) -> None:
         self.obligations, self.transfers = 0, 0
-        self._payments, self._roots = payments, tuple(roots)
+        self._payments, self._adjustments, self._roots = payments, adjustments, tuple(roots)
         self._trial_balance = TrialBalance()
         self._heads: dict[str, Head] = {}
         self._chain: Chain | None = None
@@ -44,6 +45,7 @@ class LedgerCheck:
         chain.add(transfer)
         self._trial_balance.post(transfer)
         self._payments.find_transfer(transfer)
+        self._adjustments.find_transfer(transfer)
         for root in self._roots:
             root.see(transfer)
         self.transfers += 1

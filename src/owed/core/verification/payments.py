@@ -25,6 +25,9 @@ CAUSES = {Refund.kind: Cause.REFUND, Reversal.kind: Cause.REVERSAL}
 COUNTED = {Refund.kind: "amount_refunded", Reversal.kind: "amount_reversed"}
 """The members of a payment that count what was taken back."""
 
+TOTAL_AFTER = "total_after"
+"""The member of a charge or a credit that says what was owed once it stood."""
+
 
 class Line(NamedTuple):
     """What an amount is of.
@@ -145,7 +148,8 @@ class Exactly:
     def _fault(self, line: Line) -> Broken:
         said, found = self._said[line], self._found[line]
         if not line.account:
-            return Broken(f"{line.part} is {said}, and by its refunds and reversals {found}", line.document_id)
+            by = "its transfer" if line.part == TOTAL_AFTER else "its refunds and reversals"
+            return Broken(f"{line.part} is {said}, and by {by} {found}", line.document_id)
         happened, transferred = time_of(line, self._said), time_of(line, self._found)
         if happened and transferred and happened != transferred:
             times = f"it happened at {happened}, and by its transfer on {line.part} at {transferred}"

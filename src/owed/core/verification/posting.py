@@ -4,12 +4,21 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from owed.core.ledger import OTHER_SIDE
-from owed.model.identifiers import REFUND, REVERSAL
+from owed.model.identifiers import CHARGE, CREDIT, REFUND, REVERSAL
 from owed.model.transfer import Cause, LedgerAccount, Transfer
 
 RECEIVABLE = LedgerAccount.RECEIVABLE
 TAKING_BACK = {Cause.REFUND: REFUND, Cause.REVERSAL: REVERSAL}
 """The causes of what takes a payment back, and the prefixes of its ids."""
+
+CREDITING = frozenset({Cause.CREDIT_NOTE, Cause.DISCOUNT, Cause.WRITE_OFF})
+"""The causes of the credits on bills."""
+
+ADJUSTING = frozenset({Cause.CHARGE, Cause.CREDIT, *CREDITING})
+"""The causes of charges and credits."""
+
+DOCUMENTS = {cause: CHARGE if cause is Cause.CHARGE else CREDIT for cause in ADJUSTING}
+"""The causes of what has a document of its own, and the prefixes of its ids."""
 
 OF_PAYMENTS = frozenset({Cause.PAYMENT, *TAKING_BACK})
 RAISING = frozenset({Cause.BILL_RAISED, *TAKING_BACK})
@@ -22,6 +31,7 @@ class Posting(NamedTuple):
     Attributes:
         sign: Of its amount.
         taken_back: The prefix of the id of what takes back, where there is one.
+        document: The prefix of the id of the document, where there is one.
     """
 
     cause: str
@@ -30,19 +40,22 @@ class Posting(NamedTuple):
     credit: str
     is_of_payment: bool
     taken_back: str | None
+    document: str | None
 
 
 def posting_of(transfer: Transfer) -> Posting:
     """Give the posting of a transfer."""
     sign = (transfer.amount > 0) - (transfer.amount < 0)
     taken_back = transfer.taken_back_id and transfer.taken_back_id[:4]
-    return Posting(transfer.cause, sign, transfer.debit, transfer.credit, transfer.payment_id is not None, taken_back)
+    document = transfer.document_id and transfer.document_id[:4]
+    is_of_payment = transfer.payment_id is not None
+    return Posting(transfer.cause, sign, transfer.debit, transfer.credit, is_of_payment, taken_back, document)
 
 
 @lru_cache(maxsize=10_000)
 def posting_fault(posting: Posting) -> str | None:
     """Say what does not fit together, if anything: there are few postings, and millions of transfers."""
-    cause, sign, debit, credit, is_of_payment, taken_back = posting
+    cause, sign, debit, credit, is_of_payment, taken_back, document = posting
     if cause not in OTHER_SIDE:
         return f"its cause is {cause!r}, and there is no such cause"
     other = credit if sign >= 0 else debit
@@ -52,7 +65,14 @@ def posting_fault(posting: Posting) -> str | None:
         return f"the sign of its amount does not fit its cause, {cause}"
     if is_of_payment != (cause in OF_PAYMENTS) or taken_back != TAKING_BACK.get(Cause(cause)):
         return f"its payment_id and its taken_back_id do not fit its cause, {cause}"
+    if document != DOCUMENTS.get(Cause(cause)):
+        return f"its document_id does not fit its cause, {cause}"
     return None
+
+
+def effect_of(cause: Cause, amount: int) -> int:
+    """Give what a charge of an amount raises what is owed by, or a credit lowers it by; it is its own inverse."""
+    return amount if cause is Cause.CHARGE else -amount
 
 
 def is_other_side(cause: Cause, account: str) -> bool:

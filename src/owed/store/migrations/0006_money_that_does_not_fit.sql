@@ -2,3 +2,41 @@
 
 -- Of the allocation, move, charge or credit that a transfer is of.
 ALTER TABLE transfer ADD COLUMN document_id text COLLATE "C";
+
+-- Charges and credits, each on one object: what raises what is owed there by an amount, and what lowers it.
+CREATE TABLE charge (
+    tenant_id           integer NOT NULL,
+    id                  text COLLATE "C" NOT NULL,
+    object_id           text COLLATE "C" NOT NULL,
+    external_reference  text COLLATE "C",
+    amount              bigint NOT NULL CHECK (amount BETWEEN 1 AND 999999999999),
+    currency            text COLLATE "C" NOT NULL,
+    reason              text,
+    total_after         bigint NOT NULL,
+    metadata            json,
+    occurred_at         timestamptz NOT NULL,
+    created_at          timestamptz NOT NULL,
+    reversed_at         timestamptz,
+    version             bigint NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    CHECK ((reversed_at IS NULL) = (version = 1))
+);
+
+CREATE TABLE credit (LIKE charge INCLUDING ALL);
+
+-- Prepaid consumption comes by the million, and mostly with no reference.
+CREATE UNIQUE INDEX charge_by_reference ON charge (tenant_id, external_reference) WHERE external_reference IS NOT NULL;
+CREATE UNIQUE INDEX credit_by_reference ON credit (tenant_id, external_reference) WHERE external_reference IS NOT NULL;
+
+ALTER TABLE charge
+    ADD COLUMN floor bigint,
+    ADD CHECK (NOT starts_with(object_id, 'bill_'));
+
+ALTER TABLE credit
+    ADD COLUMN type text COLLATE "C" CHECK (type IN ('credit_note', 'discount', 'write_off')),
+    ADD CHECK (starts_with(object_id, 'bill_') = (type IS NOT NULL));
+
+-- What of amount_paid nobody paid: the credits that stand.
+ALTER TABLE bill
+    ADD COLUMN amount_credited integer NOT NULL DEFAULT 0,
+    ADD CHECK (amount_credited BETWEEN 0 AND least(amount_due, amount_paid - amount_received));
