@@ -12,6 +12,7 @@ import pytest
 from owed.api.demo import CUSTOMERS, JOHN_DOE, create_demo
 from owed.database import migrations
 from owed.database.pool import Connection, connect
+from owed.model.attribution import Actor
 from owed.store.merchants import list_merchants
 from tests.contract.service import Database, Service, dsn_of
 
@@ -97,7 +98,7 @@ def test_the_books_of_the_demo_balance(service: Service) -> None:
 
 def test_what_the_demo_owes_is_in_the_ledger_and_told_in_events(fresh_database: str) -> None:
     async def check(connection: Connection) -> None:
-        await create_demo(connection, "Demo")
+        await create_demo(connection, "Demo", Actor("cli"))
         causes = Counter(row["cause"] for row in await connection.fetch("SELECT cause FROM transfer"))
         events = Counter(row["type"] for row in await connection.fetch("SELECT type FROM event"))
 
@@ -122,11 +123,11 @@ def test_a_start_that_breaks_halfway_leaves_nothing_and_the_next_one_is_whole(fr
     async def check(connection: Connection) -> None:
         await connection.raw.execute("ALTER TABLE event RENAME TO elsewhere")
         with pytest.raises(asyncpg.UndefinedTableError):
-            await create_demo(connection, "Demo")
+            await create_demo(connection, "Demo", Actor("cli"))
         assert await list_merchants(connection) == []
         await connection.raw.execute("ALTER TABLE elsewhere RENAME TO event")
-        assert await create_demo(connection, "Demo") is not None
-        assert await create_demo(connection, "Demo") is None
+        assert await create_demo(connection, "Demo", Actor("cli")) is not None
+        assert await create_demo(connection, "Demo", Actor("cli")) is None
         assert len(await connection.fetch("SELECT FROM customer")) == len(CUSTOMERS)
 
     asyncio.run(_on(fresh_database, check))

@@ -10,9 +10,12 @@ import pytest
 from owed.database import migrations
 from owed.database.pool import Connection, connect
 from owed.model.access import digest
+from owed.model.attribution import Actor
 from owed.store import keys, merchants
 
 T = TypeVar("T")
+
+BY = Actor("cli", "jane", None)
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -35,7 +38,7 @@ def run(dsn: str, work: Callable[[Connection], Awaitable[T]]) -> T:
 
 
 def test_a_merchant_has_four_keys_that_open_two_tenants(database: str) -> None:
-    merchant = run(database, lambda connection: merchants.create_merchant(connection, "Acme"))
+    merchant = run(database, lambda connection: merchants.create_merchant(connection, "Acme", BY))
     found = run(database, lambda connection: keys.find_keys(connection, list(map(digest, merchant.keys.values()))))
 
     assert [(found[digest(key)].mode, found[digest(key)].type) for key in merchant.keys.values()] == [
@@ -49,7 +52,7 @@ def test_a_merchant_has_four_keys_that_open_two_tenants(database: str) -> None:
 
 
 def test_each_key_has_the_prefix_of_its_kind_and_160_random_bits(database: str) -> None:
-    merchant = run(database, lambda connection: merchants.create_merchant(connection, "Acme"))
+    merchant = run(database, lambda connection: merchants.create_merchant(connection, "Acme", BY))
 
     assert list(merchant.keys) == ["sk_test", "pk_test", "sk", "pk"]
     for prefix, key in merchant.keys.items():
@@ -66,7 +69,7 @@ def test_the_first_merchant_is_created_once_however_many_ask(database: str) -> N
     async def race() -> list[merchants.NewMerchant | None]:
         connections = [await connect(database) for _ in range(3)]
         try:
-            return await asyncio.gather(*(merchants.create_first_merchant(each, "Demo") for each in connections))
+            return await asyncio.gather(*(merchants.create_first_merchant(each, "Demo", BY) for each in connections))
         finally:
             for each in connections:
                 await each.raw.close()
@@ -80,10 +83,10 @@ def test_a_revocation_is_told_to_whoever_listens_and_raises_the_revision(databas
     async def revoke(connection: Connection) -> tuple[bool, list[str], int, bool]:
         heard: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         await connection.raw.add_listener("owed_access", lambda *told: heard.set_result(told[2]))
-        merchant = await merchants.create_merchant(connection, "Acme")
+        merchant = await merchants.create_merchant(connection, "Acme", BY)
         key = (await keys.find_keys(connection, [digest(merchant.keys["sk"])])).popitem()[1]
         before = await connection.raw.fetchval("SELECT number FROM access_revision")
-        done = await keys.revoke_key(connection, key.id)
+        done = await keys.revoke_key(connection, key.id, BY)
         channel = await asyncio.wait_for(heard, 10)
         after = await connection.raw.fetchval("SELECT number FROM access_revision")
         revoked = (await keys.find_keys(connection, [digest(merchant.keys["sk"])])).popitem()[1].revoked_at
@@ -95,11 +98,11 @@ def test_a_revocation_is_told_to_whoever_listens_and_raises_the_revision(databas
 
 def test_the_time_of_the_first_revocation_stands(database: str) -> None:
     async def revoke_twice(connection: Connection) -> bool:
-        merchant = await merchants.create_merchant(connection, "Acme")
+        merchant = await merchants.create_merchant(connection, "Acme", BY)
         key_id = (await keys.list_keys(connection, merchant.id))[0].id
         moments = []
         for _ in range(2):
-            await keys.revoke_key(connection, key_id)
+            await keys.revoke_key(connection, key_id, BY)
             moments.append((await keys.list_keys(connection, merchant.id))[0].revoked_at)
         return moments[0] is not None and moments[0] == moments[1]
 
@@ -107,16 +110,16 @@ def test_the_time_of_the_first_revocation_stands(database: str) -> None:
 
 
 def test_revoking_what_does_not_exist_is_told(database: str) -> None:
-    assert run(database, lambda connection: keys.revoke_key(connection, "key_unknown")) is False
+    assert run(database, lambda connection: keys.revoke_key(connection, "key_unknown", BY)) is False
 
 
 def test_a_key_for_an_unknown_merchant_is_not_made(database: str) -> None:
-    assert run(database, lambda connection: keys.create_key(connection, "mer_unknown", "test", "secret")) is None
+    assert run(database, lambda connection: keys.create_key(connection, "mer_unknown", "test", "secret", BY)) is None
 
 
 def test_the_last_use_only_moves_forward_and_needs_no_notification(database: str) -> None:
     async def touch(connection: Connection) -> list[datetime | None]:
-        merchant = await merchants.create_merchant(connection, "Acme")
+        merchant = await merchants.create_merchant(connection, "Acme", BY)
         key_id = (await keys.list_keys(connection, merchant.id))[0].id
         for moment in (NOON, NOON - timedelta(minutes=1)):
             await keys.touch_keys(connection, [key_id], moment)
@@ -128,8 +131,8 @@ def test_the_last_use_only_moves_forward_and_needs_no_notification(database: str
 
 def test_keys_are_listed_for_one_merchant_or_for_all(database: str) -> None:
     async def list_both(connection: Connection) -> tuple[int, int]:
-        first = await merchants.create_merchant(connection, "Acme")
-        await merchants.create_merchant(connection, "Bolt")
+        first = await merchants.create_merchant(connection, "Acme", BY)
+        await merchants.create_merchant(connection, "Bolt", BY)
         return len(await keys.list_keys(connection, first.id)), len(await keys.list_keys(connection))
 
     assert run(database, list_both) == (4, 8)

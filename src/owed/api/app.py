@@ -25,6 +25,7 @@ from owed.logs import configure
 from owed.model.identifiers import IdSource
 from owed.settings import Settings
 from owed.store.attempts import Attempts
+from owed.store.audit import AuditLog
 from owed.store.endpoint_reads import EndpointReads
 from owed.store.entries import Entries
 from owed.store.events import Events
@@ -141,6 +142,7 @@ async def assemble(settings: Settings) -> Service:
         lookups=lookups,
         lists=Lists(lane),
         entries=Entries(lane),
+        audit=AuditLog(lane),
         events=Events(pool, lane),
         feed=Feed(lane),
         endpoints=EndpointReads(lane),

@@ -17,6 +17,7 @@ from owed.database.pool import Connection
 from owed.engine.clock import BatchStamp, Clock
 from owed.engine.store import Writing
 from owed.model.access import ApiKey, digest
+from owed.model.attribution import Actor
 from owed.model.identifiers import IdSource
 from owed.store.keys import find_keys
 from owed.store.merchants import NewMerchant, create_first_merchant
@@ -182,10 +183,10 @@ def demo_requests(today: date) -> Iterator[Asked]:
     yield from (bill_void(given, name) for name, given in VOIDED.items())
 
 
-async def create_demo(connection: Connection, name: str) -> NewMerchant | None:
+async def create_demo(connection: Connection, name: str, actor: Actor) -> NewMerchant | None:
     """Create the demo merchant with all that it has in test mode, all or nothing; None where there is a merchant."""
     async with connection.raw.transaction():
-        merchant = await create_first_merchant(connection, name)
+        merchant = await create_first_merchant(connection, name, actor)
         if merchant is not None:
             hashed = digest(merchant.keys["sk_test"])
             key = (await find_keys(connection, [hashed]))[hashed]

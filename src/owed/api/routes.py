@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 from owed.api import (
     accounts,
+    audit,
     bills,
     customers,
     deliveries,
@@ -79,6 +80,7 @@ ROUTES = (
     Route("/billing/webhook_endpoints/{endpoint}/test", {"POST": webhook_tests.send_test}),
     Route("/billing/webhook_endpoints/verify-signature", {"POST": verification.verify_signature}),
     Route("/billing/ledger/trial-balance", {"GET": ledger.retrieve_trial_balance}),
+    Route("/billing/audit", {"GET": audit.list_audit}),
     Route("/billing/settings", {"GET": settings.retrieve_settings, "PATCH": settings.update_settings}),
 )
 """What needs a secret key."""

@@ -11,6 +11,7 @@ from owed.api.shared_metrics import SharedMetrics
 from owed.database.pool import Pool
 from owed.engine.engine import Engine
 from owed.store.attempts import Attempts
+from owed.store.audit import AuditLog
 from owed.store.endpoint_reads import EndpointReads
 from owed.store.entries import Entries
 from owed.store.events import Events
@@ -31,6 +32,7 @@ class Service(msgspec.Struct, frozen=True):
     lookups: Lookups
     lists: Lists
     entries: Entries
+    audit: AuditLog
     events: Events
     feed: Feed
     endpoints: EndpointReads

@@ -8,6 +8,7 @@ import typer
 
 from owed import __version__
 from owed.cli import (
+    audit,
     events,
     keys,
     listen,
@@ -32,6 +33,7 @@ app.command("listen")(listen.listen)
 app.command("migrate")(migrate.migrate)
 app.command("verify")(verify.verify)
 app.command("simulate")(simulate.simulate)
+app.command("audit")(audit.audit)
 app.add_typer(merchants.app, name="merchants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(settings.app, name="settings")

@@ -3,6 +3,7 @@
 import typer
 
 from owed.api.demo import JOHN_DOE, create_demo
+from owed.cli.commanding import actor
 from owed.cli.merchants import print_keys
 from owed.cli.session import perform
 
@@ -12,7 +13,7 @@ CUSTOMER = JOHN_DOE["external_reference"]
 
 def welcome(dsn: str, url: str) -> None:
     """Create the demo merchant where there is no merchant yet, and show its keys and what to do with them."""
-    merchant = perform(dsn, lambda connection: create_demo(connection, NAME))
+    merchant = perform(dsn, lambda connection: create_demo(connection, NAME, actor()))
     if merchant is None:
         return
     typer.echo("A demo merchant is ready. Keep its keys, which are never shown again:")

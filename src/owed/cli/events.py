@@ -7,19 +7,17 @@ import typer
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from owed.api import query
 from owed.api.events import FILTERS, TIMES, checked_of
 from owed.api.fields import Faults
 from owed.api.lists import DEFAULT_LIMIT, MOST
 from owed.cli import tenants
 from owed.cli.commanding import actor, carry_out, done
-from owed.cli.errors import Refused, wrong
-from owed.cli.finding import option_of
+from owed.cli.errors import Refused
+from owed.cli.finding import checked
 from owed.cli.nouns import Limit
 from owed.cli.options import DatabaseUrl, DataDir, Json, settings_from
 from owed.cli.output import print_json, print_rows, print_sheet
 from owed.cli.tenants import Merchant, ModeOption, Tenant
-from owed.core.outcomes import Fault
 from owed.core.replays import Redeliver, Redelivery
 from owed.core.state import Name
 from owed.model.event import Event
@@ -75,7 +73,7 @@ def list_all(
 ) -> None:
     """List events, newest first. Where several filters are given, all hold."""
     given = {"type": type_, "object": object_, "created_after": created_after, "created_before": created_before}
-    filters = checked(given)
+    filters = checked(given, filters_of)
 
     async def work(tenant: Tenant) -> Found:
         return await newest(tenant, EventQuery(tenant.id, MOST, **filters), limit)
@@ -135,21 +133,10 @@ def resend(
         typer.echo(f"{replay.event_id} is to be sent to {replay.endpoint_id} again.")
 
 
-def checked(given: dict[str, str | None]) -> dict[str, Any]:
-    """Give the filters of a query, of the options that are given.
-
-    Raises:
-        SettingsError: One has a value that it cannot have.
-    """
-    faults = Faults()
-    texts = {name: text for name, text in given.items() if text is not None}
-    for name, text in texts.items():
-        if not query.is_text(text):
-            faults.note(query.place(name), "This must be text in UTF-8.")
-    values = {} if faults.found else checked_of(texts, {**FILTERS, **TIMES}, faults)
-    if faults.found:
-        raise wrong(Fault(option_of(fault.pointer), fault.detail) for fault in faults.found)
-    return {"object_id" if name == "object" else name: value for name, value in values.items()}
+def filters_of(given: dict[str, str], faults: Faults) -> dict[str, Any]:
+    """Give the filters as far as they are right, and note what is wrong with the others."""
+    checked = checked_of(given, {**FILTERS, **TIMES}, faults)
+    return {"object_id" if name == "object" else name: value for name, value in checked.items()}
 
 
 async def newest(tenant: Tenant, asked: EventQuery, limit: int) -> Found:

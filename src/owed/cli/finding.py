@@ -80,6 +80,28 @@ async def find_newest(tenant: Tenant, listing: Listing, filters: Mapping[str, An
     return await newest(Lists(tenant.pool), msgspec.structs.replace(asked, terms=asked.terms.union(owners)), limit)
 
 
+def checked(
+    given: Mapping[str, str | None], check: Callable[[dict[str, str], Faults], dict[str, Any]]
+) -> dict[str, Any]:
+    """Give the filters of a query, of the options that are given.
+
+    Args:
+        check: Gives those that are right, and notes what is wrong with the others.
+
+    Raises:
+        SettingsError: One has a value that it cannot have.
+    """
+    faults = Faults()
+    texts = {name: text for name, text in given.items() if text is not None}
+    for name, text in texts.items():
+        if not query.is_text(text):
+            faults.note(query.place(name), "This must be text in UTF-8.")
+    filters = {} if faults.found else check(texts, faults)
+    if faults.found:
+        raise wrong(Fault(option_of(fault.pointer), fault.detail) for fault in faults.found)
+    return filters
+
+
 def parameters(filters: Mapping[str, Any], faults: Faults) -> Iterator[tuple[str, str]]:
     """Yield the filters that are given as the parameters of a request would be, noting those that could be none."""
     for name, value in filters.items():

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from owed.cli.commanding import actor
 from owed.cli.errors import Refused
 from owed.cli.options import DatabaseUrl, DataDir, Json, settings_from
 from owed.cli.output import print_json, print_table
@@ -42,7 +43,7 @@ def create(
     expiry = _moment(expires_at) if expires_at else None
 
     async def work(connection: Connection) -> tuple[str, str] | None:
-        return await keys.create_key(connection, merchant, mode, kind, name=name, expires_at=expiry)
+        return await keys.create_key(connection, merchant, mode, kind, actor(), name=name, expires_at=expiry)
 
     created = run(settings_from(data_dir=data_dir, database_url=database_url), work)
     if created is None:
@@ -75,7 +76,7 @@ def list_all(
 def revoke(key_id: KeyId, *, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Revoke a key for good; every worker refuses it within a second."""
     settings = settings_from(data_dir=data_dir, database_url=database_url)
-    if not run(settings, lambda connection: keys.revoke_key(connection, key_id)):
+    if not run(settings, lambda connection: keys.revoke_key(connection, key_id, actor())):
         raise Refused(f"there is no key {key_id}")
     typer.echo(f"Revoked {key_id}.")
 

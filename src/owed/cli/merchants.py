@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from owed.cli.commanding import actor
 from owed.cli.options import DatabaseUrl, DataDir, Json, settings_from
 from owed.cli.output import print_json, print_table
 from owed.cli.session import run
@@ -18,7 +19,7 @@ Name = Annotated[str, typer.Argument(help="What the merchant is called.")]
 def create(name: Name, *, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: Json = False) -> None:
     """Create a merchant and print its four keys, which are never shown again."""
     settings = settings_from(data_dir=data_dir, database_url=database_url)
-    merchant = run(settings, lambda connection: merchants.create_merchant(connection, name))
+    merchant = run(settings, lambda connection: merchants.create_merchant(connection, name, actor()))
     if as_json:
         print_json({"id": merchant.id, "name": merchant.name, "keys": merchant.keys})
     else:

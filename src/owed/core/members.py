@@ -64,7 +64,9 @@ class Members(Change[Noun], Generic[Noun], frozen=True, kw_only=True):
         raise NotImplementedError
 
     def recorded(self, before: Noun, after: Noun, journal: Journal) -> Noun:
-        """Record the change, and tell of it."""
+        """Record the change, and tell of it. Who put right what is owed, or changed the rules, is kept in any case."""
+        if (before.obligation, before.payment_rules) != (after.obligation, after.payment_rules):
+            journal.attest()
         return journal.record(after, *self.news(before, after))
 
     def news(self, before: Noun, after: Noun) -> tuple[str, ...]:

@@ -193,6 +193,7 @@ class TakeBack(msgspec.Struct, frozen=True, kw_only=True):
             self._take(part, payment, taken_back, journal)
         journal.keep(renewed(lessened(payment, taken_back), journal))
         journal.concern(taken_back.id, f"{taken_back.kind}.create")
+        journal.attest()
         return journal.keep(taken_back)
 
     def _take(self, part: Part, payment: Payment, taken_back: TakenBack, journal: Journal) -> None:

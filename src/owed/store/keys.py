@@ -10,8 +10,10 @@ import msgspec
 
 from owed.database.pool import Connection
 from owed.model.access import PREFIXES, ApiKey, KeyRecord, KeyType, Mode, digest
+from owed.model.attribution import Actor
 from owed.model.identifiers import DIGITS, KEY, IdSource
 from owed.model.tenant_settings import TenantSettings
+from owed.store.audit import attest
 
 SECRET_LENGTH = 32  # of 62 digits: 190 bits
 
@@ -21,7 +23,7 @@ INSERT = """
       FROM tenant
      WHERE merchant_id = $2
        AND mode = $3
-    RETURNING id
+    RETURNING tenant_id
 """
 
 LIST = """
@@ -37,7 +39,7 @@ REVOKE = """
     UPDATE api_key
        SET revoked_at = coalesce(revoked_at, now())
      WHERE id = $1
-    RETURNING id
+    RETURNING tenant_id
 """
 
 FIND = """
@@ -67,6 +69,7 @@ async def create_key(
     merchant_id: str,
     mode: Mode,
     kind: KeyType,
+    actor: Actor,
     *,
     name: str | None = None,
     expires_at: datetime | None = None,
@@ -75,8 +78,7 @@ async def create_key(
     key = PREFIXES[mode, kind] + "".join(secrets.choice(DIGITS) for _ in range(SECRET_LENGTH))
     key_id = new_id(KEY)
     values = (key_id, merchant_id, mode, kind, name, digest(key), key[-4:], expires_at)
-    created = await connection.fetch(INSERT, *values)
-    return (key_id, key) if created else None
+    return (key_id, key) if await _attested(connection, INSERT, values, actor, "key.create") else None
 
 
 async def list_keys(connection: Connection, merchant_id: str | None = None) -> list[KeyRecord]:
@@ -84,9 +86,9 @@ async def list_keys(connection: Connection, merchant_id: str | None = None) -> l
     return [KeyRecord(**row) for row in await connection.fetch(LIST, merchant_id)]
 
 
-async def revoke_key(connection: Connection, key_id: str) -> bool:
+async def revoke_key(connection: Connection, key_id: str, actor: Actor) -> bool:
     """Revoke a key for good, and tell whether it exists. Every worker refuses it within a second."""
-    return bool(await connection.fetch(REVOKE, key_id))
+    return await _attested(connection, REVOKE, (key_id,), actor, "key.revoke")
 
 
 async def find_keys(connection: Connection, hashes: Sequence[bytes]) -> dict[bytes, ApiKey]:
@@ -115,3 +117,14 @@ async def read_revision(connection: Connection) -> int:
     """Return the number that stands for all that is known of keys: once it has changed, that must be read again."""
     number: int = (await connection.fetch(REVISION))[0]["number"]
     return number
+
+
+async def _attested(
+    connection: Connection, statement: str, values: Sequence[object], actor: Actor, command: str
+) -> bool:
+    """Do something to a key, whose id comes first, and record who did it; tell whether it was done."""
+    async with connection.raw.transaction():
+        tenants = [row["tenant_id"] for row in await connection.fetch(statement, *values)]
+        if tenants:
+            await attest(connection, tenants, actor, str(values[0]), command)
+    return bool(tenants)

@@ -6,7 +6,9 @@ import msgspec
 
 from owed.database.pool import Connection
 from owed.model.access import PREFIXES, KeyType, Mode
+from owed.model.attribution import Actor
 from owed.model.identifiers import MERCHANT
+from owed.store.audit import attest
 from owed.store.keys import create_key, new_id
 
 INSERT = "INSERT INTO merchant (id, name) VALUES ($1, $2)"
@@ -42,23 +44,24 @@ class NewMerchant(msgspec.Struct, frozen=True):
     tenants: dict[Mode, int]
 
 
-async def create_merchant(connection: Connection, name: str) -> NewMerchant:
+async def create_merchant(connection: Connection, name: str, actor: Actor) -> NewMerchant:
     """Create a merchant with its tenants and four keys: all of it or nothing."""
     merchant_id = new_id(MERCHANT)
     async with connection.raw.transaction():
         await connection.fetch(INSERT, merchant_id, name)
         tenants = {row["mode"]: row["id"] for row in await connection.fetch(INSERT_TENANTS, merchant_id)}
-        keys = {prefix.rstrip("_"): await _key(connection, merchant_id, *of) for of, prefix in PREFIXES.items()}
+        await attest(connection, tenants.values(), actor, merchant_id, "merchant.create")
+        keys = {prefix.rstrip("_"): await _key(connection, merchant_id, *of, actor) for of, prefix in PREFIXES.items()}
     return NewMerchant(merchant_id, name, keys, tenants)
 
 
-async def create_first_merchant(connection: Connection, name: str) -> NewMerchant | None:
+async def create_first_merchant(connection: Connection, name: str, actor: Actor) -> NewMerchant | None:
     """Create a merchant where there is none yet, and None where there is."""
     async with connection.raw.transaction():
         await connection.fetch(LOCK_FIRST)
         if await list_merchants(connection):
             return None
-        return await create_merchant(connection, name)
+        return await create_merchant(connection, name, actor)
 
 
 async def list_merchants(connection: Connection) -> list[Merchant]:
@@ -71,8 +74,8 @@ async def find_tenants(connection: Connection, mode: Mode, merchant_id: str | No
     return [row["id"] for row in await connection.fetch(FIND_TENANTS, mode, merchant_id, most)]
 
 
-async def _key(connection: Connection, merchant_id: str, mode: Mode, kind: KeyType) -> str:
-    created = await create_key(connection, merchant_id, mode, kind)
+async def _key(connection: Connection, merchant_id: str, mode: Mode, kind: KeyType, actor: Actor) -> str:
+    created = await create_key(connection, merchant_id, mode, kind, actor)
     if created is None:
         raise LookupError(merchant_id)
     return created[1]

@@ -2,6 +2,7 @@
 
 from owed.api.demo import bill_void
 from owed.api.docs import nouns, sent, story
+from owed.api.docs.audit import AUDIT
 from owed.api.docs.deliveries import DELIVERIES
 from owed.api.docs.events import EVENTS
 from owed.api.docs.ledger import LEDGER
@@ -199,6 +200,7 @@ OPERATIONS: Operations = {
     **EVENTS,
     **ENDPOINTS,
     **DELIVERIES,
+    **AUDIT,
     **SETTINGS,
     **SERVICE,
 }
@@ -227,6 +229,7 @@ TAGS = {
         "Why something did not reach you, and how it does: every attempt, with what your receiver answered; and what "
         "sends it again."
     ),
+    "Audit": "Who did what, and why: all that the ledger and the events do not tell, and all that somebody signed.",
     "Settings": "What a merchant has decided for one mode: the time zone, and the payment rules that new objects get.",
     "Service": "How the service does. These need no key.",
     sent.TAG: sent.DESCRIPTION,

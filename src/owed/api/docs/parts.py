@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from owed.api import forms, idempotency, messages
+from owed.api import audit, forms, idempotency, messages
 from owed.api.docs import story, webhook_story
 from owed.api.docs.nouns import A_BILL, NOUNS, Noun, identifier
 from owed.api.entries import FIELDS
@@ -150,6 +150,10 @@ EVENT_FILTERS = {
     for name, field in {**FILTERS, **TIMES, **ORDER}.items()
 }
 
+AUDIT_FILTERS = {
+    f"Audit{camel(name)}": of_field(name, field) for name, field in {**audit.FIELDS, **audit.TIMES}.items()
+}
+
 OF_WEBHOOKS: dict[str, Schema] = {
     "Event": by_id("event", identifiers.EVENT, webhook_story.event(webhook_story.PAID).id),
     **EVENT_FILTERS,
@@ -185,6 +189,7 @@ PARAMETERS: dict[str, Schema] = {
     **OF_PAYMENTS,
     **OF_THE_LEDGER,
     **OF_WEBHOOKS,
+    **AUDIT_FILTERS,
     "IdempotencyKey": IDEMPOTENCY_KEY,
     "RequiredIdempotencyKey": {**IDEMPOTENCY_KEY, "required": True},
     "IfMatch": header("If-Match", "Only change the version with this ETag; 412 where another stands.", TAGS, '"1"'),

@@ -5,6 +5,7 @@ from typing import Any
 from owed.api import accounts, bills, settings
 from owed.api.composites import NOTHING
 from owed.api.docs import nouns, story
+from owed.api.docs.audit import schemas_of_audit
 from owed.api.docs.delivery_schemas import schemas_of_deliveries
 from owed.api.docs.event_schemas import schemas_of_events
 from owed.api.docs.ledger_schemas import schemas_of_the_ledger
@@ -37,6 +38,7 @@ def schemas() -> dict[str, Schema]:
         **schemas_of_events(),
         **schemas_of_endpoints(),
         **schemas_of_deliveries(),
+        **schemas_of_audit(),
         **schemas_of_settings(),
         "PaymentRules": PAYMENT_RULES.schema,
         "Problem": problem(),

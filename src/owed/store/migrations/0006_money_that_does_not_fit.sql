@@ -40,3 +40,9 @@ ALTER TABLE credit
 ALTER TABLE bill
     ADD COLUMN amount_credited integer NOT NULL DEFAULT 0,
     ADD CHECK (amount_credited BETWEEN 0 AND least(amount_due, amount_paid - amount_received));
+
+-- The audit log is read by each of these, newest first. New records come at the end of what has their value.
+CREATE INDEX attribution_by_object ON attribution (tenant_id, object_id, id);
+CREATE INDEX attribution_by_actor ON attribution (tenant_id, actor COLLATE "C", id);
+CREATE INDEX attribution_by_command ON attribution (tenant_id, command, id);
+CREATE INDEX attribution_by_key ON attribution (tenant_id, key_id, id);
