@@ -192,6 +192,7 @@ def owing(client: Client, noun: Noun, amount: int = 1000, **members: Any) -> Jso
 
 
 EVERY_NOUN: Final = pytest.mark.parametrize("noun", [CUSTOMER, ACCOUNT, BILL], ids=str)
+EVERY_BALANCE: Final = pytest.mark.parametrize("noun", [CUSTOMER, ACCOUNT], ids=str)
 
 
 def refused(answer: Answer, status: int, *pointers: str) -> None:

@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from owed.core.accounts import AccountMembers
 from owed.core.adjusting import ChargeBalance, CreditBalance, CreditBill, ReverseAdjustment
+from owed.core.balances import BalanceMembers
 from owed.core.bills import BillMembers, Void
 from owed.core.command import Command
 from owed.core.create import Create
@@ -19,6 +20,7 @@ from owed.core.members import Members
 from owed.core.outcomes import Done, Fault, Outcome, Refused
 from owed.core.payments import Pay
 from owed.core.preconditions import IfMatch
+from owed.core.reapplying import UpdateBalance
 from owed.core.settings import SettingsMembers
 from owed.core.state import State
 from owed.core.taking_back import Portion, RefundPayment, ReversePayment
@@ -252,8 +254,9 @@ def change(
 ) -> Update:
     names = (*noun.fixed, *noun.derived)
     sent_back = {name: members.pop(name) for name in names if name in members}
-    given = noun(**members, sent_back=sent_back)
-    return Update(tenant_id=tenant, actor=actor, name=called, members=given, if_match=if_match, faults=faults)
+    given: Any = noun(**members, sent_back=sent_back)
+    command = UpdateBalance if issubclass(noun, BalanceMembers) else Update
+    return command(tenant_id=tenant, actor=actor, name=called, members=given, if_match=if_match, faults=faults)
 
 
 def update_settings(

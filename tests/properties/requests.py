@@ -139,7 +139,8 @@ def command(request: Request, settings: TenantSettings) -> Command:
     found = tuple(faults.found)
     if request.verb == CREATE:
         return Create(tenant_id=tenant_id, actor=actor, members=members, settings=settings, faults=found)
-    return Update(tenant_id=tenant_id, actor=actor, name=request.name, members=members, if_match=if_match, faults=found)
+    change = Update if request.verb == VOIDING else RESOURCES[request.kind].change
+    return change(tenant_id=tenant_id, actor=actor, name=request.name, members=members, if_match=if_match, faults=found)
 
 
 def members_of(request: Request, faults: Faults) -> Members[Any]:

@@ -4,10 +4,11 @@ from owed.api import customers
 from owed.api.composites import Object
 from owed.api.fields import Field, Text
 from owed.api.filters import IN_CURRENCY, Filters
-from owed.api.forms import METADATA, MONEY, PAYMENT_RULES, balance, fixed, ours, reference, settled
+from owed.api.forms import METADATA, MONEY, PAYMENT_RULES, balance, balance_as_of, fixed, ours, reference, settled
 from owed.api.lists import Listing
 from owed.api.resource import Resource
 from owed.core.accounts import AccountMembers
+from owed.core.reapplying import UpdateBalance
 from owed.model import search
 from owed.model.identifiers import ACCOUNT
 
@@ -32,12 +33,17 @@ CREATE = Object(
 )
 
 UPDATE = Object(
-    {**fixed("id", "external_reference", "customer_id"), **settled("customer"), **MEMBERS},
+    {
+        **fixed("id", "external_reference", "customer_id"),
+        **settled("customer"),
+        **MEMBERS,
+        "balance_as_of": balance_as_of(),
+    },
     dict,
     "The members to change.",
 )
 
-ACCOUNTS = Resource(AccountMembers, CREATE, UPDATE)
+ACCOUNTS = Resource(AccountMembers, CREATE, UPDATE, UpdateBalance)
 
 LIST = Listing(
     AccountMembers.kind,

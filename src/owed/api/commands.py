@@ -122,6 +122,7 @@ def render(request: Request, outcome: Outcome) -> Answer:
         found.path if outcome.created else None,
         conditions.etag(found.version),
         conditions.last_modified(found.updated_at),
+        outcome.reapplied,
     )
 
 
@@ -133,6 +134,7 @@ def response(reply: Reply) -> Response:
         "location": answer.location,
         "etag": answer.etag,
         "last-modified": answer.last_modified,
+        "owed-balance-reapplied": None if answer.reapplied is None else str(answer.reapplied),
         "idempotent-replayed": "true" if reply.replayed else None,
         "retry-after": "1" if reply.passing else None,
     }

@@ -3,10 +3,11 @@
 from owed.api.composites import Object
 from owed.api.fields import Field, Pattern, Text
 from owed.api.filters import IN_CURRENCY, Filters
-from owed.api.forms import METADATA, MONEY, PAYMENT_RULES, Parent, balance, fixed, ours, reference
+from owed.api.forms import METADATA, MONEY, PAYMENT_RULES, Parent, balance, balance_as_of, fixed, ours, reference
 from owed.api.lists import Listing
 from owed.api.resource import Resource
 from owed.core.customers import CustomerMembers
+from owed.core.reapplying import UpdateBalance
 from owed.model import search
 from owed.model.customer import Customer
 from owed.model.identifiers import CUSTOMER
@@ -43,7 +44,11 @@ CREATE = Object(
     required=("external_reference",),
 )
 
-UPDATE = Object({**fixed("id", "external_reference"), **MEMBERS}, dict, "The members to change.")
+UPDATE = Object(
+    {**fixed("id", "external_reference"), **MEMBERS, "balance_as_of": balance_as_of()},
+    dict,
+    "The members to change.",
+)
 
 
 def owner(whose: str) -> Parent[Customer]:
@@ -53,7 +58,7 @@ def owner(whose: str) -> Parent[Customer]:
     )
 
 
-CUSTOMERS = Resource(CustomerMembers, CREATE, UPDATE)
+CUSTOMERS = Resource(CustomerMembers, CREATE, UPDATE, UpdateBalance)
 
 LIST = Listing(
     CustomerMembers.kind,

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 from msgspec import UNSET
 
 from owed.api.composites import Object
-from owed.api.fields import Anything, Boolean, Faults, Field, Integer, Metadata, OnlyNull, Pattern, json_type
+from owed.api.fields import Anything, Boolean, Faults, Field, Integer, Metadata, Moment, OnlyNull, Pattern, json_type
 from owed.core.members import Members
 from owed.core.metadata import MAX_KEYS
 from owed.core.state import NAME
@@ -36,6 +36,15 @@ def balance(kind: str) -> Integer:
         f"What is owed on the {kind}, in the currency's smallest unit; negative is a credit. Needs a currency. A new "
         "value replaces the old one.",
         2000,
+    )
+
+
+def balance_as_of() -> Moment:
+    """Make the field of the time that a balance is of."""
+    return Moment(
+        "The time that `balance` is of. What has been recorded since, such as payments, is applied on top of it, and "
+        "the header `Owed-Balance-Reapplied` says how many entries that were.",
+        "2026-01-31T03:00:00Z",
     )
 
 

@@ -34,12 +34,16 @@ class Resource(Generic[Noun]):
         members: Takes what a request gives.
         create: What the members of a new object may be.
         update: What those of a PATCH may be.
+        change: The command of a PATCH.
     """
 
-    def __init__(self, members: type[Members[Noun]], create: Object, update: Object) -> None:
+    def __init__(
+        self, members: type[Members[Noun]], create: Object, update: Object, change: type[Update] = Update
+    ) -> None:
         self.kind = members.kind
         self.create_form, self.update_form = create, update
         self.clearable = frozenset(members.settable)
+        self.change = change
         self._members = members
 
     async def create(self, service: Service, request: Request) -> Response:
@@ -52,7 +56,9 @@ class Resource(Generic[Noun]):
         form = read_form(request)
         clearable = self.clearable if request.media_type == MERGE_PATCH else None
         members = self._read(form, self.update_form, clearable)
-        return await carry_out(service, request, form, update(request, form, members, *request.arguments))
+        return await carry_out(
+            service, request, form, update(request, form, members, *request.arguments, change=self.change)
+        )
 
     async def retrieve(self, service: Service, request: Request) -> Response:
         """GET: retrieve an object by id or external reference, as it is or with what was owed at a time."""
@@ -80,10 +86,10 @@ class Resource(Generic[Noun]):
         return read_members(fields, self._members, form.value, "", form.faults, clearable)
 
 
-def update(request: Request, form: Form, members: Change[Any], name: str) -> Update:
+def update(request: Request, form: Form, members: Change[Any], name: str, *, change: type[Update] = Update) -> Update:
     """Make the command that changes an object by its id or external reference."""
     if_match = conditions.if_match(request.header(b"if-match"), form.faults)
-    return Update(
+    return change(
         tenant_id=request.key.tenant_id,
         actor=form.actor,
         name=name,

@@ -53,10 +53,16 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """The command was carried out, or had nothing to change; this is the object as it stands now."""
+    """The command was carried out, or had nothing to change.
+
+    Attributes:
+        object: As it stands now.
+        reapplied: How many transfers were applied on top of a balance, where it was of an earlier time.
+    """
 
     object: Named
     created: bool = False
+    reapplied: int | None = None
 
 
 class Refused(msgspec.Struct, frozen=True):

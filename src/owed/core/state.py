@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from owed.core.journal import Journal
+from owed.core.journal import TICK, Journal
 from owed.model.account import Account
 from owed.model.adjustment import Charge, Credit
 from owed.model.attribution import Attribution
 from owed.model.bill import Bill
 from owed.model.customer import Customer
 from owed.model.event import Event
+from owed.model.identifiers import EPOCH
+from owed.model.movement import Movement
 from owed.model.named import Named
 from owed.model.payment import Payment
 from owed.model.replay import Replay
@@ -33,6 +36,21 @@ class Name(NamedTuple):
 
 
 Noun = TypeVar("Noun", bound=Named)
+
+
+MOVEMENT = "movement"
+"""Stands in a name for what was recorded on the balance of an object since a time."""
+
+
+def movement_since(name: Name, moment: datetime) -> Name:
+    """Name the movement of the balance of a named object since a time."""
+    return Name(MOVEMENT, name.tenant_id, f"{name.kind}:{(moment - EPOCH) // TICK}:{name.text}")
+
+
+def moved_object(movement: Name) -> tuple[Name, datetime]:
+    """Give the name of the object whose movement is named, and since when."""
+    kind, microseconds, text = movement.text.split(":", 2)
+    return Name(kind, movement.tenant_id, text), EPOCH + int(microseconds) * TICK
 
 
 def brought_by(items: Iterable[Named]) -> set[Name]:
@@ -140,6 +158,8 @@ class State:
         self.transfers: list[Transfer] = []
         self.events: list[Event] = []
         self.attributions: list[Attribution] = []
+        self.movements: dict[tuple[int, str, datetime], Movement] = {}
+        """By tenant, object and time: what of the ledger was read beside the objects, after them."""
         self.size = 0
         """Bytes of the events: of all that is saved, only they have no bound but that of what they tell."""
         for item in loaded:

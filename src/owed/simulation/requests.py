@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from owed.core.accounts import AccountMembers
+from owed.core.balances import BalanceMembers
 from owed.core.bills import BillMembers, Void
 from owed.core.command import Command
 from owed.core.create import Create
@@ -14,6 +15,7 @@ from owed.core.customers import CustomerMembers
 from owed.core.members import Members
 from owed.core.outcomes import Code, Done, Outcome
 from owed.core.payments import Pay
+from owed.core.reapplying import UpdateBalance
 from owed.core.taking_back import Portion, RefundPayment, ReversePayment, TakeBack
 from owed.core.update import Update
 from owed.core.verdicts import Target
@@ -73,7 +75,9 @@ def command(ask: Ask, application_id: Callable[[int], str]) -> Command:
             members = msgspec.convert(ask.members, MEMBERS[ask.kind])
             return Create(**whose, members=members, settings=TenantSettings())
         case Verb.UPDATE:
-            return Update(**whose, name=ask.name, members=msgspec.convert(ask.members, MEMBERS[ask.kind]))
+            members = msgspec.convert(ask.members, MEMBERS[ask.kind])
+            change = UpdateBalance if isinstance(members, BalanceMembers) else Update
+            return change(**whose, name=ask.name, members=members)
         case Verb.VOID:
             return Update(**whose, name=ask.name, members=Void())
         case Verb.PAY:

@@ -9,10 +9,12 @@ from typing import Any
 
 import msgspec
 
-from owed.core.state import Name, State, brought_by
+from owed.core.reapplying import added_up
+from owed.core.state import MOVEMENT, Name, State, brought_by, moved_object
 from owed.engine.store import LOCK_WAIT, AnswerKey, Blocked, Conflict, NamesByKey, Writing
 from owed.model.answer import KeptAnswer
 from owed.model.attribution import Attribution
+from owed.model.billing_object import BillingObject
 from owed.model.event import Event
 from owed.model.named import Named
 from owed.model.tenant_settings import SettingsRecord, TenantSettings
@@ -133,7 +135,16 @@ class MemoryStore:
         self.tables.objects.setdefault(key_of(settings), settings)
 
     def _state(self, names: Iterable[Name], *, knows_claims: bool = True) -> State:
-        return State((self.tables.objects[key] for key in self._brought(names)), knows_claims=knows_claims)
+        state = State((self.tables.objects[key] for key in self._brought(names)), knows_claims=knows_claims)
+        for movement in (name for name in names if name.kind == MOVEMENT):
+            (kind, tenant_id, text), since = moved_object(movement)
+            if item := state.shelves[kind].find(tenant_id, text):
+                state.movements[tenant_id, item.id, since] = added_up(self._transfers(item), since)
+        return state
+
+    def _transfers(self, item: BillingObject) -> Iterator[Transfer]:
+        versions = range(1, item.obligation.version + 1)
+        return (self.tables.transfers[item.tenant_id, item.id, version] for version in versions)
 
     def _brought(self, names: Iterable[Name]) -> set[ObjectKey]:
         """Give the keys of all that names may stand for, and of what changes with it."""

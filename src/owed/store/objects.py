@@ -90,6 +90,6 @@ def work(state: State) -> Iterator[tuple[Part, Rows]]:
 
 
 def by_kind(names: Iterable[Name]) -> list[tuple[str, list[Name]]]:
-    """Sort names under their kinds, in the order of the tables."""
-    ranked = sorted(names, key=lambda name: RANKS[name.kind])
+    """Sort the names of objects under their kinds, in the order of the tables."""
+    ranked = sorted((name for name in names if name.kind in RANKS), key=lambda name: RANKS[name.kind])
     return [(kind, list(named)) for kind, named in groupby(ranked, attrgetter("kind"))]

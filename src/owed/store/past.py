@@ -3,7 +3,7 @@
 It is looked up, not worked out: each transfer keeps the total after it.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -16,8 +16,6 @@ from owed.store.slow_lane import Connections
 
 Owing = TypeVar("Owing", bound=BillingObject)
 
-TICK = timedelta(microseconds=1)
-
 OF_UNPAID = (Cause.VOID, Cause.CURRENCY_CHANGED)
 """What is done only to bills of which nothing is paid; the total is zero after it, or between its two halves."""
 
@@ -28,7 +26,7 @@ LAST = """
                     WHERE opening.tenant_id = $1 AND opening.obligation_id = $2
                       AND opening.cause = 'opening' AND opening.version <= transfer.version) AS is_opened
       FROM transfer
-     WHERE tenant_id = $1 AND obligation_id = $2 AND version = transfers_before($1, $2, $3)
+     WHERE tenant_id = $1 AND obligation_id = $2 AND version = transfers_by($1, $2, $3)
 """
 
 
@@ -55,7 +53,7 @@ class Past:
         """Give an object with what was owed on it at a time, and the rest as it is now; it must have existed."""
         with translated():
             async with self._connections.connection() as connection:
-                rows = await connection.fetch(LAST, item.tenant_id, item.id, moment + TICK)
+                rows = await connection.fetch(LAST, item.tenant_id, item.id, moment)
         return as_it_stood(item, Standing(**rows[0]) if rows else None)
 
 

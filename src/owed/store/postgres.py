@@ -9,7 +9,7 @@ from owed.core.state import Name, State
 from owed.database.pool import Connection, Pool, connect
 from owed.engine.store import LOCK_WAIT, AnswerKey, NamesByKey, Unavailable, Unknown, Writing
 from owed.model.answer import KeptAnswer
-from owed.store import objects, records, search
+from owed.store import objects, readings, records, search
 from owed.store.failures import LOST, translated
 from owed.store.statements import Part, Rows, prepared
 
@@ -46,6 +46,7 @@ class HeldByPostgres:
         wanted = {*names, *(name for key in keys if key not in self.busy for name in keys[key])}
         if wanted:
             self.state = State(await objects.hold(self._connection, wanted))
+            await readings.add(self._connection, wanted, self.state)
 
     async def write(self, writing: Writing) -> None:
         """Save it all; it counts once the transaction is left."""
@@ -67,7 +68,9 @@ class PostgresStore:
             return State(knows_claims=False)
         with translated():
             async with self._pool.connection() as connection:
-                return State(await objects.load_to_change(connection, names), knows_claims=False)
+                state = State(await objects.load_to_change(connection, names), knows_claims=False)
+                await readings.add(connection, names, state)
+                return state
 
     async def write(self, writing: Writing) -> None:
         """Save it all in one guarded statement, which is its own transaction."""

@@ -72,12 +72,13 @@ INSERT_ATTRIBUTIONS = insert(
 KEEP_ANSWERS = Part(
     "keep_answer",
     """
-    INSERT INTO answer (tenant_id, key, fingerprint, status, location, etag, last_modified, body, recorded_at)
-    SELECT tenant_id, key, fingerprint, status, location, etag, last_modified, body, now() FROM {rows}
+    INSERT INTO answer
+           (tenant_id, key, fingerprint, status, location, etag, last_modified, body, reapplied, recorded_at)
+    SELECT tenant_id, key, fingerprint, status, location, etag, last_modified, body, reapplied, now() FROM {rows}
         ON CONFLICT (tenant_id, key) DO UPDATE
        SET fingerprint = excluded.fingerprint, status = excluded.status, location = excluded.location,
            etag = excluded.etag, last_modified = excluded.last_modified, body = excluded.body,
-           recorded_at = excluded.recorded_at
+           reapplied = excluded.reapplied, recorded_at = excluded.recorded_at
      WHERE answer.recorded_at < now() - interval '24 hours'  -- forgotten (contract, 1.4), though not yet pruned
  RETURNING 1
     """,
@@ -90,6 +91,7 @@ KEEP_ANSWERS = Part(
         ("etag", "text"),
         ("last_modified", "text"),
         ("body", "bytea"),
+        ("reapplied", "bigint"),
     ),
     guarded=True,
 )
@@ -98,7 +100,8 @@ CLAIM_KEYS = """
     -- For each key: whether nobody else is deciding it now, and the answer that it keeps. A key that was freed just now
     -- may not show its answer yet; then KEEP_ANSWERS finds it, and the batch is decided again.
     SELECT wanted.tenant_id, wanted.key, wanted.free,
-           answer.fingerprint, answer.status, answer.location, answer.etag, answer.last_modified, answer.body
+           answer.fingerprint, answer.status, answer.location, answer.etag, answer.last_modified, answer.body,
+           answer.reapplied
       FROM (SELECT tenant_id, key, pg_try_advisory_xact_lock(hashtextextended(key, tenant_id)) AS free
               FROM unnest($1::int[], $2::text[]) AS asked (tenant_id, key)) AS wanted
       LEFT JOIN answer ON answer.tenant_id = wanted.tenant_id AND answer.key = wanted.key
@@ -151,7 +154,8 @@ def attribution_row(attribution: Attribution) -> tuple[Any, ...]:
 def answer_row(key: AnswerKey, kept: KeptAnswer) -> tuple[Any, ...]:
     """Give the values of a kept answer, in the order of its table."""
     answer = kept.answer
-    return (*key, kept.fingerprint, answer.status, answer.location, answer.etag, answer.last_modified, answer.body)
+    told = (answer.status, answer.location, answer.etag, answer.last_modified, answer.body, answer.reapplied)
+    return (*key, kept.fingerprint, *told)
 
 
 def evidence(writing: Writing) -> tuple[Any, ...]:
@@ -174,5 +178,5 @@ def evidence(writing: Writing) -> tuple[Any, ...]:
 
 def kept_answer(row: Any) -> KeptAnswer:
     """Make the kept answer that a row holds."""
-    answer = Answer(row["status"], row["body"], row["location"], row["etag"], row["last_modified"])
+    answer = Answer(row["status"], row["body"], row["location"], row["etag"], row["last_modified"], row["reapplied"])
     return KeptAnswer(row["fingerprint"], answer)

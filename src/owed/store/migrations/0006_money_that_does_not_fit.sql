@@ -3,6 +3,22 @@
 -- Of the allocation, move, charge or credit that a transfer is of.
 ALTER TABLE transfer ADD COLUMN document_id text COLLATE "C";
 
+-- How many transfers a request applied on top of a balance that was of an earlier time: a replay says so too.
+ALTER TABLE answer ADD COLUMN reapplied bigint;
+
+-- Count the transfers of an obligation that stood at a time, which is also the version of the last of them. What was
+-- passed on at once never stood without what passed it on, which is recorded a microsecond later.
+CREATE FUNCTION transfers_by(tenant integer, obligation text, moment timestamptz) RETURNS bigint
+    LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    found bigint := transfers_before(tenant, obligation, moment + interval '1 microsecond');
+BEGIN
+    RETURN found + (SELECT count(*) FROM transfer
+                     WHERE tenant_id = tenant AND obligation_id = obligation AND version = found + 1
+                       AND cause = 'passed_on');
+END
+$$;
+
 -- Charges and credits, each on one object: what raises what is owed there by an amount, and what lowers it.
 CREATE TABLE charge (
     tenant_id           integer NOT NULL,
