@@ -14,6 +14,7 @@ from msgspec import UNSET
 
 from owed.api import (
     accounts,
+    adjustments,
     bills,
     customers,
     deliveries,
@@ -78,6 +79,7 @@ LISTS: dict[str, Listing] = {
     "/billing/payments": payments.LIST,
     "/billing/payments/{payment}/refunds": REFUNDS.list,
     "/billing/payments/{payment}/reversals": REVERSALS.list,
+    **{f"/billing/{way.object_kind}s/{{{way.object_kind}}}/{way.kind}s": way.list for way in adjustments.WAYS},
 }
 EVERY_LIST = pytest.mark.parametrize("path", LISTS)
 
@@ -121,7 +123,20 @@ def test_an_idempotency_key_is_required_where_money_moves_and_nowhere_else() -> 
         "/billing/payments",
         "/billing/payments/{payment}/refunds",
         "/billing/payments/{payment}/reversals",
+        "/billing/customers/{customer}/charges",
+        "/billing/customers/{customer}/credits",
+        "/billing/accounts/{account}/charges",
+        "/billing/accounts/{account}/credits",
+        "/billing/bills/{bill}/credits",
     }
+
+
+ADJUSTMENTS = ("CustomerCharge", "CustomerCredit", "AccountCharge", "AccountCredit", "BillCredit")
+
+
+def adjusting(name: str) -> set[str]:
+    """Name what can be done with the charges, or the credits, on one kind of object."""
+    return {f"list{name}s", f"create{name}", f"retrieve{name}", f"reverse{name}"}
 
 
 def test_a_new_object_leads_to_all_that_can_be_done_with_it() -> None:
@@ -132,15 +147,22 @@ def test_a_new_object_leads_to_all_that_can_be_done_with_it() -> None:
     assert links == {
         "createCustomer": {
             "retrieveCustomer", "updateCustomer", "listAccounts", "listBills", "listPayments", "listCustomerEntries",
+            *adjusting("CustomerCharge"), *adjusting("CustomerCredit"),
         },
-        "createAccount": {"retrieveAccount", "updateAccount", "listBills", "listPayments", "listAccountEntries"},
-        "createBill": {"retrieveBill", "updateBill", "voidBill", "listPayments", "listBillEntries"},
+        "createAccount": {
+            "retrieveAccount", "updateAccount", "listBills", "listPayments", "listAccountEntries",
+            *adjusting("AccountCharge"), *adjusting("AccountCredit"),
+        },
+        "createBill": {
+            "retrieveBill", "updateBill", "voidBill", "listPayments", "listBillEntries", *adjusting("BillCredit"),
+        },
         "createPayment": {
             "retrievePayment", "listRefunds", "createRefund", "retrieveRefund", "listReversals", "createReversal",
             "retrieveReversal",
         },
         "createRefund": {"retrieveRefund"},
         "createReversal": {"retrieveReversal"},
+        **{f"create{name}": {f"retrieve{name}", f"reverse{name}"} for name in ADJUSTMENTS},
         "createWebhookEndpoint": {
             "retrieveWebhookEndpoint", "updateWebhookEndpoint", "deleteWebhookEndpoint", "listWebhookSecrets",
             "retrieveWebhookSecret", "rotateWebhookSecret", "retrieveWebhookStatus", "replayEvents",
@@ -181,6 +203,21 @@ def test_every_problem_that_there_can_be_has_an_example() -> None:
     assert CATALOGUE.keys() == REFUSALS.keys()
 
 
+OF_OTHERS = {
+    "settles", "applications", "payment_id", "refund_id", "reversal_id", "charge_id", "credit_id", "customer_id",
+    "account_id", "bill_id", "balance", "floor", "available",
+}  # fmt: skip
+"""The further members of a problem that this refusal does not have."""
+
+
+def test_a_charge_that_the_credit_does_not_cover_says_what_is_available() -> None:
+    body = example(Code.INSUFFICIENT_CREDIT)
+
+    assert {name: body[name] for name in ("balance", "floor", "available")} == {
+        "balance": -39_000, "floor": 0, "available": 39_000,
+    }  # fmt: skip
+
+
 def test_a_payment_that_is_refused_says_what_would_pass() -> None:
     body = example(Code.PAYMENT_REFUSED)
     described = document()["components"]["schemas"]["Problem"]["properties"]
@@ -190,7 +227,7 @@ def test_a_payment_that_is_refused_says_what_would_pass() -> None:
         "rules": ["overpayment_allowed"],
         "would_pass": {"min": 1, "max": 10_950},
     }
-    assert {*described} - {*body} == {"settles", "applications", "payment_id", "refund_id", "reversal_id"}
+    assert {*described} - {*body} == {*OF_OTHERS}
 
 
 def test_the_example_of_a_used_up_rate_is_what_the_limit_says() -> None:
@@ -217,7 +254,8 @@ FIELDS = {
         ("settings", settings.UPDATE), ("payment", payments.PAYMENT_FORM), ("refund", REFUNDS.form),
         ("reversal", REVERSALS.form), ("endpoint", webhook_endpoints.UPDATE), ("rotation", webhook_endpoints.ROTATION),
         ("test", webhook_tests.TEST), ("replay", replays.REPLAY), ("redelivery", deliveries.REDELIVER),
-        ("received", verification.RECEIVED),
+        ("received", verification.RECEIVED), ("charge", adjustments.ACCOUNT_CHARGES.form),
+        ("credit", adjustments.ACCOUNT_CREDITS.form), ("bill credit", adjustments.BILL_CREDITS.form),
     )
     for name, field in form.members.items()
 }  # fmt: skip
@@ -264,6 +302,10 @@ REQUESTS = [
     Taken("NewPayment", payments.PAYMENT_FORM, A_PAYMENT),
     Taken("PaymentToCheck", payments.PAYMENT_FORM, A_PAYMENT),
     Taken("NewRefund", REFUNDS.form, {}),
+    Taken("NewCharge", adjustments.ACCOUNT_CHARGES.form, {"amount": 1}),
+    Taken("NewCharge", adjustments.CUSTOMER_CHARGES.form, {"amount": 1}),
+    Taken("NewCredit", adjustments.ACCOUNT_CREDITS.form, {"amount": 1}),
+    Taken("NewBillCredit", adjustments.BILL_CREDITS.form, {"amount": 1, "type": "discount"}),
     Taken("NewReversal", REVERSALS.form, {"reason": "error"}),
     Taken("SettingsChanges", settings.UPDATE, {}),
     Taken("SettingsMergePatch", settings.UPDATE, {}, NOTHING),

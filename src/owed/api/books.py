@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+from owed.api.adjustments import Adjusting
 from owed.api.composites import Object
 from owed.api.fields import Faults
 from owed.api.forms import read_members
 from owed.api.payments import read_payment
 from owed.api.taken_back import REFUNDS, REVERSALS
+from owed.core.adjusting import Adjust
 from owed.core.command import Command
 from owed.core.create import Create
 from owed.core.journal import Journal
@@ -93,6 +95,26 @@ class TakingBackAsked(NamedTuple):
         given = (REFUNDS if self.makes is RefundPayment else REVERSALS).read(self.given, faults)
         always: Json = {"tenant_id": whose.tenant_id, "actor": whose.actor, "faults": tuple(faults.found)}
         return self.makes(**always, payment=self.payment, **given)
+
+
+class AdjustmentAsked(NamedTuple):
+    """A request that charges or credits an object.
+
+    Attributes:
+        way: Which of both, and on which kind of object.
+        name: The object's id or external reference.
+    """
+
+    way: Adjusting
+    name: str
+    given: Json
+
+    def command(self, whose: Whose) -> Adjust:
+        """Make the command that the request would be."""
+        faults = Faults()
+        given = self.way.read(self.given, faults)
+        always: Json = {"tenant_id": whose.tenant_id, "actor": whose.actor, "faults": tuple(faults.found)}
+        return self.way.command(**always, object_kind=self.way.object_kind, name=self.name, **given)
 
 
 class Books:

@@ -7,7 +7,15 @@ from random import SystemRandom
 from typing import Any, Final
 
 from owed.api import accounts, bills, customers
-from owed.api.books import Asked, Books, Json, ObjectAsked, PaymentAsked, TakingBackAsked
+from owed.api.adjustments import (
+    ACCOUNT_CHARGES,
+    ACCOUNT_CREDITS,
+    BILL_CREDITS,
+    CUSTOMER_CHARGES,
+    CUSTOMER_CREDITS,
+    Adjusting,
+)
+from owed.api.books import AdjustmentAsked, Asked, Books, Json, ObjectAsked, PaymentAsked, TakingBackAsked
 from owed.core.accounts import AccountMembers
 from owed.core.bills import BillMembers, Void
 from owed.core.customers import CustomerMembers
@@ -158,6 +166,23 @@ REFUNDED: Final[dict[str, Json]] = {
 REVERSED: Final[dict[str, Json]] = {"PAY-1002": {"reason": "dishonoured", "external_reference": "REV-1001"}}
 """Payments whose money never was good."""
 
+ADJUSTED: Final[tuple[tuple[Adjusting, str, Json], ...]] = (
+    (
+        ACCOUNT_CHARGES,
+        "UAR1234567887",
+        {"amount": 12_000, "reason": "3.1 kWh", "external_reference": "CHG-1001", "floor": 0},
+    ),
+    (CUSTOMER_CHARGES, "UCR1234567889", {"amount": 2500, "reason": "reconnection", "external_reference": "CHG-1002"}),
+    (ACCOUNT_CREDITS, "UAR1234567887", {"amount": 1000, "reason": "power failure", "external_reference": "CRD-1001"}),
+    (CUSTOMER_CREDITS, "UCR1234567889", {"amount": 1500, "reason": "goodwill", "external_reference": "CRD-1002"}),
+    (
+        BILL_CREDITS,
+        "INV-1007",
+        {"type": "discount", "amount": 10_000, "reason": "early payment", "external_reference": "CRD-1003"},
+    ),
+)
+"""What was charged and credited, all of it in shillings."""
+
 VOIDED: Final = {"INV-1006": {"metadata": {"voided_reason": "the meter was misread"}}}
 """What was raised in error."""
 
@@ -180,6 +205,7 @@ def demo_requests(today: date) -> Iterator[Asked]:
     yield from map(PaymentAsked, demo_payments(today))
     yield from (refund(name, given) for name, given in REFUNDED.items())
     yield from (reversal(name, given) for name, given in REVERSED.items())
+    yield from (AdjustmentAsked(*adjusted) for adjusted in ADJUSTED)
     yield from (bill_void(given, name) for name, given in VOIDED.items())
 
 

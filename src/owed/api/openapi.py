@@ -35,6 +35,8 @@ LEADING = {
     "endpoint": {"secret": "secret_id"},
     "refund": {"payment": "payment_id"},
     "reversal": {"payment": "payment_id"},
+    "charge": {"customer": "customer_id", "account": "account_id"},
+    "credit": {"customer": "customer_id", "account": "account_id", "bill": "bill_id"},
 }
 """The members of a new object that name something else: by the parameter that takes the name."""
 
@@ -110,18 +112,22 @@ def answered(operation: Operation, success: Success) -> Schema:
         example = {} if success.example is None else {"example": success.example}
         found["content"] = {success.media_type: {"schema": reference("schemas", success.schema), **example}}
     if "Location" in success.headers:
-        found["links"] = leads_from(success.kind or success.schema.lower())
+        found["links"] = leads_from(success.kind or success.schema.lower(), success.within)
     return found
 
 
-def leads_from(kind: str) -> dict[str, Schema]:
-    """Link to the operations that the id of a new object leads to: those with a parameter that names such an object."""
+def leads_from(kind: str, within: str) -> dict[str, Schema]:
+    """Link to the operations that the id of a new object leads to: those with a parameter that names such an object.
+
+    Args:
+        within: What their paths begin with.
+    """
     members = {kind: "id", **LEADING.get(kind, {})}
     found = {}
-    for operation in OPERATIONS.values():
+    for (path, _), operation in OPERATIONS.items():
         names = {PARAMETERS[name]["name"] for name in operation.parameters}
         named = {name: f"$response.body#/{member}" for name, member in members.items() if name in names}
-        if kind in named:
+        if kind in named and path.startswith(within):
             found[operation.id] = {"operationId": operation.id, "parameters": named}
     return found
 

@@ -68,11 +68,12 @@ CATALOGUE: dict[Code, Entry] = {
         HTTPStatus.CONFLICT,
         "The state forbids it",
         "The request is valid, but what stands forbids it: a reference is taken, money already uses the currency, a "
-        "bill is voided, there is money on a bill that is to be voided, or a payment does not hold what is to be taken "
-        "back; there are 100 webhook endpoints, five secrets of one are valid, the one that is to be sent something is "
-        "disabled, or none takes the event. Where the reference of a payment, a refund or a reversal is taken, "
-        "`payment_id`, `refund_id` or `reversal_id` names the one that has it: a client that has lost an answer finds "
-        "it there.",
+        "bill is voided, there is money on a bill that is to be voided, a payment does not hold what is to be taken "
+        "back, a bill does not take so much credit, or a charge or credit was reversed already; there are 100 webhook "
+        "endpoints, five secrets of one are valid, the one that is to be sent something is disabled, or none takes the "
+        "event. Where the reference of a payment, a refund, a reversal, a charge or a credit is taken, `payment_id`, "
+        "`refund_id`, `reversal_id`, `charge_id` or `credit_id` names the one that has it: a client that has lost an "
+        "answer finds it there.",
     ),
     Code.IDEMPOTENCY_KEY_IN_USE: Entry(
         HTTPStatus.CONFLICT,
@@ -96,6 +97,13 @@ CATALOGUE: dict[Code, Entry] = {
         "has the least and the most that would pass, `settles` an exact amount beside that range: just what is owed. "
         "Neither is there where no amount would do. With several applications these are of the first that is refused, "
         "and `applications` has the same of each. `POST /billing/payments/check` tells all of it beforehand.",
+    ),
+    Code.INSUFFICIENT_CREDIT: Entry(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "The credit does not cover the charge",
+        "Nothing was charged: it would have left less credit than its `floor`. `balance` is what stands, and "
+        "`available` the most that could be charged above the floor. Charge that or less, or have the customer pay "
+        "first.",
     ),
     Code.RATE_LIMITED: Entry(
         HTTPStatus.TOO_MANY_REQUESTS,

@@ -21,6 +21,7 @@ from owed.api import (
     webhook_tests,
 )
 from owed.api.accounts import ACCOUNTS
+from owed.api.adjustments import WAYS, Adjusting
 from owed.api.bills import BILLS
 from owed.api.customers import CUSTOMERS
 from owed.api.entries import EntryList
@@ -38,6 +39,16 @@ class Route(NamedTuple):
     handlers: Mapping[str, Handler]
 
 
+def adjusting(way: Adjusting) -> tuple[Route, ...]:
+    """Give the routes of the charges, or the credits, on one kind of object."""
+    path = f"/billing/{way.object_kind}s/{{{way.object_kind}}}/{way.kind}s"
+    return (
+        Route(path, {"GET": way.list_all, "POST": way.create}),
+        Route(f"{path}/{{{way.kind}}}", {"GET": way.retrieve}),
+        Route(f"{path}/{{{way.kind}}}/reverse", {"POST": way.reverse}),
+    )
+
+
 ROUTES = (
     Route("/billing/customers", {"GET": customers.LIST.respond, "POST": CUSTOMERS.create}),
     Route("/billing/customers/{customer}", {"GET": CUSTOMERS.retrieve, "PATCH": CUSTOMERS.update}),
@@ -49,6 +60,7 @@ ROUTES = (
     Route("/billing/bills/{bill}", {"GET": BILLS.retrieve, "PATCH": BILLS.update}),
     Route("/billing/bills/{bill}/void", {"POST": bills.void_bill}),
     Route("/billing/bills/{bill}/entries", {"GET": EntryList("bill").respond}),
+    *(route for way in WAYS for route in adjusting(way)),
     Route("/billing/payments", {"GET": payments.LIST.respond, "POST": payments.create_payment}),
     Route("/billing/payments/check", {"POST": payments.check_payment}),
     Route("/billing/payments/{payment}", {"GET": payments.retrieve_payment}),

@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from owed.api.books import PaymentAsked
+from owed.api.adjustments import ACCOUNT_CHARGES
+from owed.api.books import AdjustmentAsked, PaymentAsked
 from owed.api.docs import addresses, story
 from owed.api.fields import Schema
 from owed.api.problems import problem
@@ -27,6 +28,7 @@ PATHS = {
     Code.PRECONDITION_FAILED: JOHN,
     Code.PAYMENT_NOT_FOUND: f"{PAYMENTS}/PAY404",
     Code.PAYMENT_REFUSED: PAYMENTS,
+    Code.INSUFFICIENT_CREDIT: f"/billing/accounts/{story.PREPAID}/charges",
 }
 """Where another path than that of all customers is an example."""
 
@@ -41,6 +43,7 @@ DECIDED = (
     not_found(CustomerMembers.kind, "UCR404"),
     no_payment("PAY404"),
     story.refusal(PaymentAsked({"account": story.HER_WATER, "amount": 20_000, "currency": "ZAR"})),
+    story.refusal(AdjustmentAsked(ACCOUNT_CHARGES, story.PREPAID, {"amount": 60_000, "floor": 0})),
     duplicate([("", CustomerMembers(external_reference="UCR1234567890"))]),
     IN_USE,
     stale(frozenset("1"), version=2),

@@ -46,6 +46,10 @@ def entry() -> Schema:
         "payment_id": identifier(identifiers.PAYMENT, "Of the payment that it is of, or that it takes back."),
         "refund_id": identifier(identifiers.REFUND, "Of the refund that it is of."),
         "reversal_id": identifier(identifiers.REVERSAL, "Of the reversal that it is of."),
+        "allocation_id": identifier(identifiers.ALLOCATION, "Of the allocation that it is of."),
+        "move_id": identifier(identifiers.MOVE, "Of the move that it is of."),
+        "charge_id": identifier(identifiers.CHARGE, "Of the charge that it is of, or that it undoes."),
+        "credit_id": identifier(identifiers.CREDIT, "Of the credit that it is of, or that it undoes."),
         "actor": words("Who acted: the `Owed-Actor` of the request."),
         "reason": words("Why: the `Owed-Reason` of the request."),
     }

@@ -162,7 +162,7 @@ A_BILL = Noun(
         "customer_id": identifier(CUSTOMER, "Whose bill it is. It never changes."),
         "account_id": identifier(ACCOUNT, "On which account; absent where it is on the customer. It never changes."),
         "status": Choice(tuple(BillStatus), "How the bill stands: `unpaid` until nothing remains.", "unpaid").schema,
-        "amount_paid": amount("All that has been paid, here and elsewhere."),
+        "amount_paid": amount("All that has been paid, here and elsewhere, and what was credited."),
         "amount_remaining": amount("What is still to be paid, never below 0. A void leaves it as it was."),
     },
     (

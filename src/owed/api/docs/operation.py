@@ -40,6 +40,7 @@ class Success(NamedTuple):
         headers: Those that it always has, and those that it may have.
         example: What it may look like.
         kind: What was made, as the parameters of paths call it; where it is not the schema's name in lower case.
+        within: The path under which it is found, where there are several like it.
     """
 
     description: str
@@ -49,6 +50,7 @@ class Success(NamedTuple):
     media_type: str = JSON
     example: Json | None = None
     kind: str = ""
+    within: str = ""
 
 
 class Operation(NamedTuple):

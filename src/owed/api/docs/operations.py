@@ -2,6 +2,7 @@
 
 from owed.api.demo import bill_void
 from owed.api.docs import nouns, sent, story
+from owed.api.docs.adjustments import ADJUSTMENTS
 from owed.api.docs.audit import AUDIT
 from owed.api.docs.deliveries import DELIVERIES
 from owed.api.docs.events import EVENTS
@@ -108,9 +109,9 @@ VOID = Operation(
     "voidBill",
     "Void a bill",
     "For a bill that was raised in error. It cannot be undone: nothing is owed on the bill any more, and it can be "
-    "neither paid nor changed. A bill on which something is paid is 409: refund its payments, or correct `amount_paid` "
-    "to 0 first. So is one that is voided already. A body is not needed; one may have `metadata`, which is merged, and "
-    "nothing else.",
+    "neither paid nor changed. A bill on which something is paid is 409: refund its payments, reverse its credits, or "
+    "correct `amount_paid` to 0 first. So is one that is voided already. A body is not needed; one may have "
+    "`metadata`, which is merged, and nothing else.",
     A_BILL.plural,
     {
         200: Success(
@@ -196,6 +197,7 @@ OPERATIONS: Operations = {
     **{route: operation for noun in NOUNS for route, operation in operations_of(noun).items()},
     ("/billing/bills/{bill}/void", "POST"): VOID,
     **PAYMENTS,
+    **ADJUSTMENTS,
     **LEDGER,
     **EVENTS,
     **ENDPOINTS,
@@ -215,6 +217,14 @@ TAGS = {
     "Reversals": (
         "Money that never was good: a debit order that bounced, a chargeback, a keying error. What the payment had "
         "paid is owed again."
+    ),
+    "Charges": (
+        "What raises a balance by an amount, such as what was consumed. Against a `floor` it is refused where the "
+        "credit does not cover it. Each can be reversed, and stays on the record."
+    ),
+    "Credits": (
+        "What lowers a balance by an amount, or what remains of a bill: a credit note, a discount or a write-off. Each "
+        "can be reversed, and stays on the record."
     ),
     "Ledger": (
         "Every change to what is owed is a transfer between two accounts of a double-entry ledger, appended and never "

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from owed.api import audit, forms, idempotency, messages
+from owed.api.adjustments import WAYS, Adjusting
 from owed.api.docs import story, webhook_story
 from owed.api.docs.nouns import A_BILL, NOUNS, Noun, identifier
 from owed.api.entries import FIELDS
@@ -133,6 +134,21 @@ OF_PAYMENTS: dict[str, Schema] = {
 }
 """Those of payments, and of what takes them back."""
 
+
+def of_adjustments(way: Adjusting) -> dict[str, Schema]:
+    """Describe the parameters that only the charges, or the credits, on one kind of object have."""
+    title, named = f"{way.object_kind.title()}{way.kind.title()}", story.ADJUSTED[way.kind, way.object_kind]
+    return {title: in_path(way.kind, named), **of_list(f"{title}s", way.list, {"external_reference": named})}
+
+
+OF_ADJUSTMENTS: dict[str, Schema] = {
+    "AdjustedCustomer": in_path("customer", story.AMINA),
+    "AdjustedAccount": in_path("account", story.PREPAID),
+    "AdjustedBill": in_path("bill", story.HER_BILL),
+    **{name: parameter for way in WAYS for name, parameter in of_adjustments(way).items()},
+}
+"""Those of charges and credits."""
+
 OF_THE_LEDGER: dict[str, Schema] = {
     "PaidAccount": in_path("account", story.HER_WATER),
     **{f"EntriesBy{camel(name)}": of_field(name, field) for name, field in FIELDS.items()},
@@ -187,6 +203,7 @@ PARAMETERS: dict[str, Schema] = {
     "BillToVoid": in_path(A_BILL.kind, story.WRONG_BILL),
     **{name: parameter for noun in NOUNS for name, parameter in filters(noun).items()},
     **OF_PAYMENTS,
+    **OF_ADJUSTMENTS,
     **OF_THE_LEDGER,
     **OF_WEBHOOKS,
     **AUDIT_FILTERS,

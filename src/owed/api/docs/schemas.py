@@ -5,6 +5,7 @@ from typing import Any
 from owed.api import accounts, bills, settings
 from owed.api.composites import NOTHING
 from owed.api.docs import nouns, story
+from owed.api.docs.adjustment_schemas import INSUFFICIENT, TAKEN_ADJUSTMENTS, schemas_of_adjustments
 from owed.api.docs.audit import schemas_of_audit
 from owed.api.docs.delivery_schemas import schemas_of_deliveries
 from owed.api.docs.event_schemas import schemas_of_events
@@ -34,6 +35,7 @@ def schemas() -> dict[str, Schema]:
         "NewAccountInBill": new(accounts.CREATE),
         "BillVoiding": {**taken(bills.VOID), "examples": [nouns.VOIDING]},
         **schemas_of_payments(),
+        **schemas_of_adjustments(),
         **schemas_of_the_ledger(),
         **schemas_of_events(),
         **schemas_of_endpoints(),
@@ -121,7 +123,7 @@ def problem() -> Schema:
         "request_id": {**text, "description": "The `Request-Id`. Name it when you ask for help."},
         "errors": {"type": "array", "items": fault, "minItems": 1, "description": "Every fault that was found."},
     }
-    further = {**EXPLAINED, **TAKEN}
+    further = {**EXPLAINED, **INSUFFICIENT, **TAKEN, **TAKEN_ADJUSTMENTS}
     return {
         "type": "object",
         "description": "A refusal, as RFC 9457 problem details.",

@@ -39,12 +39,18 @@ WHEN = {
         "A refund or a reversal has taken back what a payment had paid; `refund_id` or `reversal_id` says which.",
     ),
     "customer.created": ("A customer was created", "Also one that was new in a request for an account or a bill."),
-    "customer.updated": ("A customer was changed", "By a PATCH; a payment to the balance is told as an amount."),
+    "customer.updated": (
+        "A customer was changed",
+        "By a PATCH, a charge or a credit; a payment to the balance is told as an amount.",
+    ),
     "account.created": ("An account was created", "Also one that was new in a request for a bill."),
-    "account.updated": ("An account was changed", "By a PATCH; a payment to the balance is told as an amount."),
+    "account.updated": (
+        "An account was changed",
+        "By a PATCH, a charge or a credit; a payment to the balance is told as an amount.",
+    ),
     "bill.created": ("A bill was created", "The bill as it was raised."),
-    "bill.updated": ("A bill was changed", "By a PATCH; a payment of the bill is told as an amount."),
-    "bill.paid": ("A bill is paid", "Nothing remains of it: a payment has settled it, or a PATCH."),
+    "bill.updated": ("A bill was changed", "By a PATCH or a credit; a payment of the bill is told as an amount."),
+    "bill.paid": ("A bill is paid", "Nothing remains of it: a payment has settled it, a credit, or a PATCH."),
     "bill.voided": ("A bill was voided", "Nothing is owed on it any more."),
 }
 """What each type tells of: in short, and what there is to know beside."""

@@ -39,6 +39,17 @@ CARD = "PAY-1004"
 REFUND = "REF-1001"
 REVERSAL = "REV-1001"
 
+AMINA = "UCR1234567889"
+HER_BILL = "INV-1007"
+ADJUSTED = {
+    ("charge", "account"): "CHG-1001",
+    ("charge", "customer"): "CHG-1002",
+    ("credit", "account"): "CRD-1001",
+    ("credit", "customer"): "CRD-1002",
+    ("credit", "bill"): "CRD-1003",
+}
+"""What was charged and credited, on each kind of object."""
+
 
 STARTING = SettingsRecord(tenant_id=1, settings=TenantSettings(), updated_at=MORNING)
 """The settings of a new merchant."""
