@@ -29,6 +29,7 @@ def test_a_merchants_day_turns_when_it_does_where_he_is(zone: str, turn: str, da
 
     assert settings.date_at(moment) == day
     assert settings.date_at(moment - JUST_BEFORE) < day
+    assert settings.beginning_of(day) == moment
 
 
 def test_an_hour_that_comes_twice_is_of_one_day() -> None:

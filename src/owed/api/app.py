@@ -37,6 +37,7 @@ from owed.store.past import Past
 from owed.store.postgres import PostgresStore
 from owed.store.secrets import read_secret
 from owed.store.slow_lane import SlowLane
+from owed.store.streams import FETCH_SECONDS, Streams
 from owed.store.trial_balance import TrialBalances
 from owed.webhooks.addresses import Policy
 from owed.webhooks.sender import Sender
@@ -46,6 +47,12 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 MOST_TESTS, MOST_TESTS_OF_ONE = 10, 3
 """Tests of endpoints at the same time, in all and of one merchant: a receiver may take its time."""
+
+MOST_REPORTS, MOST_REPORTS_OF_ONE = 5, 3
+"""Statements and reports at the same time, in all and of one merchant and mode."""
+
+MOST_EXPORTS, MOST_EXPORTS_OF_ONE = 3, 2
+"""Exports, which take longer."""
 
 RETRY_START = 0.25
 """Seconds between two attempts to reach the database at the start."""
@@ -106,6 +113,7 @@ class App:
         await self._service.engine.close()
         await self._service.access.close()
         await self._service.sender.close()
+        await self._service.streams.close()
         await self._service.pool.close()
         self._service.shared_metrics.close()
         self._log.write()
@@ -150,6 +158,9 @@ async def assemble(settings: Settings) -> Service:
         attempts=Attempts(lane),
         past=Past(lane),
         trial_balances=TrialBalances(lane),
+        streams=Streams(dsn, MOST_REPORTS + MOST_EXPORTS),
+        reports=Room("statements and reports", MOST_REPORTS, MOST_REPORTS_OF_ONE, FETCH_SECONDS),
+        exports=Room("exports", MOST_EXPORTS, MOST_EXPORTS_OF_ONE, FETCH_SECONDS),
         access=Access(pool, dsn),
         cursors=CursorSigner(await read_secret(pool, "cursor")),
         rate_limit=RateLimit(settings.rate_limit / settings.workers),

@@ -3,10 +3,11 @@
 import logging
 import time
 from collections.abc import Mapping
+from functools import partial
 
 from owed.api.access import bearer, refuse_unusable
 from owed.api.logs import RequestLog
-from owed.api.messages import JSON, MERGE_PATCH, PROBLEM_JSON, Request, Response
+from owed.api.messages import JSON, MERGE_PATCH, PROBLEM_JSON, Request, Response, Stream
 from owed.api.problems import Refusal, problem, refusal
 from owed.api.routes import PAGES, ROUTES, Handler, Match, Router
 from owed.api.service import Service
@@ -33,18 +34,24 @@ class Edge:
         self._pages = Router(PAGES)
 
     async def answer(self, request: Request) -> Response:
-        """Answer one request, and note what became of it."""
+        """Answer one request, and note what became of it; of a stream, when it has ended."""
         began = time.perf_counter()
         response = await self._response(request)
         response.headers = {**request.rate_limit, **response.headers}
-        taken = time.perf_counter() - began
-        self._service.metrics.note_request(request.route, request.method, response.status, taken)
-        self._log.note(request, response.status, taken)
+        if isinstance(response, Stream):
+            response.note_end = partial(self._note, request, response.status, began)
+        else:
+            self._note(request, response.status, began)
         return response
+
+    def _note(self, request: Request, status: int, began: float) -> None:
+        taken = time.perf_counter() - began
+        self._service.metrics.note_request(request.route, request.method, status, taken)
+        self._log.note(request, status, taken)
 
     async def _response(self, request: Request) -> Response:
         try:
-            return await self._handle(request)
+            return await self._begun(request)
         except Refusal as refused:
             return refuse(request, refused.refused, refused.headers)
         except (Unavailable, Conflict):  # out of reach, or locked for longer than a request may wait
@@ -52,6 +59,13 @@ class Edge:
         except Exception:
             logger.exception("a request failed", extra={"request_id": request.id, "route": request.route})
             return refuse(request, BUG)
+
+    async def _begun(self, request: Request) -> Response:
+        """Handle a request; what fails before the first piece of a stream is there is refused like anything else."""
+        response = await self._handle(request)
+        if isinstance(response, Stream):
+            await response.begin()
+        return response
 
     async def _handle(self, request: Request) -> Response:
         if not request.path.startswith("/billing/") and (page := self._pages.match(request.path)):

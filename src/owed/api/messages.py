@@ -3,6 +3,8 @@
 import itertools
 import re
 import secrets
+from collections.abc import AsyncGenerator, Callable
+from typing import Self
 
 import msgspec
 
@@ -10,6 +12,7 @@ from owed.model.access import ApiKey
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
+CSV = "text/csv"
 PROBLEM_JSON = "application/problem+json"
 
 REQUEST_ID = "[A-Za-z0-9_.-]{1,64}"
@@ -33,12 +36,18 @@ class Request:
     """A request, as handlers see it."""
 
     __slots__ = (
-        "arguments", "body", "headers", "id", "is_too_large", "keeps_alive", "key", "media_type", "method", "path",
-        "public_url", "query", "rate_limit", "route",
+        "arguments", "body", "headers", "id", "is_for_its_client_alone", "is_too_large", "keeps_alive", "key",
+        "media_type", "method", "path", "public_url", "query", "rate_limit", "route", "takes_chunks",
     )  # fmt: skip
 
     key: ApiKey
     """Whose request it is; set once it is authenticated."""
+
+    is_for_its_client_alone: bool
+    """Whether nothing comes of it but its answer, which takes long: then it ends with its connection."""
+
+    takes_chunks: bool
+    """Whether its client knows the chunked coding, as all but those of HTTP/1.0 do."""
 
     def __init__(
         self, method: str, url: bytes, headers: list[tuple[bytes, bytes]], public_url: str | None = None
@@ -53,8 +62,8 @@ class Request:
         self.media_type = ""
         self.public_url = public_url
         self.rate_limit: dict[str, str] = NO_LIMIT
-        self.keeps_alive = True
-        self.is_too_large = False
+        self.keeps_alive = self.takes_chunks = True
+        self.is_too_large = self.is_for_its_client_alone = False
         self.id = self._id()
 
     def _id(self) -> str:
@@ -91,6 +100,42 @@ class Response:
         self.status = status
         self.body = body
         self.headers = headers or {}
+
+
+Pieces = AsyncGenerator[bytes, None]
+"""A body that is made while it is sent."""
+
+
+class Stream(Response):
+    """A response whose body is made while it is sent, no faster than the client reads. Whoever sends it closes it.
+
+    Args:
+        pieces: Of the body.
+    """
+
+    __slots__ = ("_first", "_pieces", "note_end")
+
+    def __init__(self, pieces: Pieces, headers: dict[str, str]) -> None:
+        super().__init__(200, headers=headers)
+        self.note_end: Callable[[], None] = lambda: None
+        self._pieces = pieces
+        self._first = b""
+
+    async def begin(self) -> None:
+        """Make the first piece, so that what fails by then is answered like any other request."""
+        self._first = await anext(self._pieces, b"")
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        first, self._first = self._first, b""
+        return first or await anext(self._pieces)
+
+    async def aclose(self) -> None:
+        """Make no more of it, and give back what it was made with."""
+        await self._pieces.aclose()
+        self.note_end()
 
 
 def json_response(value: object) -> Response:

@@ -12,7 +12,7 @@ from owed.api.docs.schema import reference
 from owed.api.docs.schemas import schemas
 from owed.api.docs.sent import webhooks
 from owed.api.fields import Schema
-from owed.api.messages import PROBLEM_JSON
+from owed.api.messages import CSV, PROBLEM_JSON
 from owed.api.problems import CATALOGUE
 from owed.core.outcomes import Code
 
@@ -111,6 +111,8 @@ def answered(operation: Operation, success: Success) -> Schema:
     if success.schema:
         example = {} if success.example is None else {"example": success.example}
         found["content"] = {success.media_type: {"schema": reference("schemas", success.schema), **example}}
+    if success.is_csv_too:
+        found["content"][CSV] = {"schema": reference("schemas", "Csv")}
     if "Location" in success.headers:
         found["links"] = leads_from(success.kind or success.schema.lower(), success.within)
     return found

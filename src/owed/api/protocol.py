@@ -6,17 +6,19 @@ proxy what is bounded here: heads and bodies that are too large, slow, or never 
 """
 
 import asyncio
+import logging
 import re
 from collections import deque
-from http import HTTPStatus
+from contextlib import aclosing
 from typing import Any, cast
 
 import httptools
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from owed.api import wire
 from owed.api.app import App
-from owed.api.messages import PROBLEM_JSON, Request, Response, new_request_id
+from owed.api.messages import PROBLEM_JSON, Request, Response, Stream, new_request_id
 from owed.api.problems import problem
 from owed.core.outcomes import Code, Refused
 
@@ -42,13 +44,9 @@ SOME_PROGRESS = 64 * 1024
 MOST_CONNECTIONS = 4_096
 """Connections of one worker; a further one is closed at once."""
 
-WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
-"""Statuses whose answers end with their head (RFC 9110, section 6.4.1)."""
-
 MOST_PIPELINED = 16
 """Requests that may wait on one connection before no more of it is read."""
 
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 """The header that asks for another protocol. None is spoken here, so it is ignored (RFC 9110, 7.8); the parser would
 stop at it."""
@@ -58,7 +56,7 @@ NO_HTTP = (
     f"its headers have over {HEAD_BYTES}."
 )
 
-STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+logger = logging.getLogger("owed.protocol")
 
 
 class TooLarge(Exception):
@@ -89,6 +87,8 @@ class Protocol(asyncio.Protocol):
         self._is_arriving = True
         self._is_ending = self._is_broken = False
         self._unread: int | None = None
+        self._is_read = asyncio.Event()
+        self._is_read.set()
         self._begin_request()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -100,10 +100,12 @@ class Protocol(asyncio.Protocol):
         self._timer = self._loop.call_later(LOOK_EVERY, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection. What was asked on it is carried out all the same."""
+        """Forget the connection. What was asked on it is carried out all the same, unless its answer was all of it."""
         self._server.connections.discard(self)
         self._timer.cancel()
         self._waiting.clear()
+        if self._answering is not None and self._answered.is_for_its_client_alone:
+            self._answering.cancel()
 
     def eof_received(self) -> bool:
         """Answer what has arrived, though the client will send no more."""
@@ -157,9 +159,10 @@ class Protocol(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Take the head as a whole: invite the body, or refuse it by its announced length."""
         self._has_head = True
-        url = self._url if self._url.startswith(b"/") else origin_form(self._url)
+        url = self._url if self._url.startswith(b"/") else wire.origin_form(self._url)
         self._request = Request(self._parser.get_method().decode("ascii"), url, self._headers, self._app.public_url)
-        self._request.keeps_alive = self._parser.get_http_version() != "1.0" and self._parser.should_keep_alive()
+        self._request.takes_chunks = self._parser.get_http_version() != "1.0"
+        self._request.keeps_alive = self._request.takes_chunks and self._parser.should_keep_alive()
         if int(self._request.headers.get(b"content-length", 0)) > BODY_BYTES:
             self._dispatch(is_too_large=True)
         elif self._request.headers.get(b"expect", b"").lower() == b"100-continue" and self._request.keeps_alive:
@@ -168,7 +171,7 @@ class Protocol(asyncio.Protocol):
     def _invite(self) -> None:
         """Ask for the body, unless an answer is due first: one that waits to be asked soon sends it unasked."""
         if self._answering is None:
-            self._transport.write(CONTINUE)
+            self._transport.write(wire.CONTINUE)
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -219,19 +222,23 @@ class Protocol(asyncio.Protocol):
                 self._transport.pause_reading()
 
     def _answer(self, request: Request) -> None:
+        self._answered = request
         self._answering = self._loop.create_task(self._answer_now(request))
 
     async def _answer_now(self, request: Request) -> None:
         is_answered = False
         try:
             response = await self._app.edge.answer(request)
+            if not request.keeps_alive or request.is_too_large:
+                self._is_ending, self._is_broken = True, False
+                self._waiting.clear()  # nothing after it counts
+            if isinstance(response, Stream):
+                await self._send(response, request)
+            elif not self._transport.is_closing():
+                self._write(response, request.id, request.method, is_last=self._is_ending and not self._waiting)
             self._answering = None
             self._since = self._loop.time()
             if not self._transport.is_closing():
-                if not request.keeps_alive or request.is_too_large:
-                    self._is_ending, self._is_broken = True, False
-                    self._waiting.clear()  # nothing after it counts
-                self._write(response, request.id, request.method, is_last=self._is_ending and not self._waiting)
                 self._go_on(request)
             is_answered = True
         finally:
@@ -255,18 +262,32 @@ class Protocol(asyncio.Protocol):
 
     def _write(self, response: Response, request_id: str, method: str, *, is_last: bool) -> None:
         """Send a response in one write: its head and its body would each cost a system call."""
-        lines = [f"{name}: {value}\r\n" for name, value in response.headers.items()]
-        if is_last:
-            lines.append("connection: close\r\n")
-        if response.status not in WITHOUT_BODY:
-            lines.append(f"content-length: {len(response.body)}\r\n")
-        head = f"{STATUS_LINES[response.status]}{''.join(lines)}request-id: {request_id}\r\n".encode("latin-1")
-        body = b"" if method == "HEAD" or response.status in WITHOUT_BODY else response.body
-        self._transport.write(b"%b%b\r\n%b" % (head, self._date(), body))
+        head = wire.whole(response, self._server.default_headers, request_id, is_last=is_last)
+        body = b"" if method == "HEAD" or response.status in wire.WITHOUT_BODY else response.body
+        self._transport.write(head + body)
 
-    def _date(self) -> bytes:
-        """Give the header that uvicorn renews every second."""
-        return b"".join(b"%b: %b\r\n" % header for header in self._server.default_headers)
+    async def _send(self, stream: Stream, request: Request) -> None:
+        """Send a response piece by piece; where it breaks off, so that the client notices."""
+        async with aclosing(stream):
+            try:
+                if not self._transport.is_closing():
+                    await self._send_pieces(stream, request)
+            except Exception:
+                logger.exception("an answer broke off", extra={"request_id": request.id, "route": request.route})
+                self._transport.abort()
+
+    async def _send_pieces(self, stream: Stream, request: Request) -> None:
+        """Send each piece once the client has read those before it; a client that knows no chunks reads to the end."""
+        framing, framed, end = wire.CHUNKED if request.takes_chunks else wire.TO_THE_END
+        is_last = self._is_ending and not self._waiting
+        head = wire.head(stream, framing, self._server.default_headers, request.id, is_last=is_last)
+        self._transport.write(head)
+        if request.method == "HEAD":
+            return
+        async for piece in stream:
+            self._transport.write(framed(piece))
+            await self._is_read.wait()
+        self._transport.write(end)
 
     # What takes too long
 
@@ -274,11 +295,13 @@ class Protocol(asyncio.Protocol):
         """Read no more of a client that does not read."""
         self._unread = self._transport.get_write_buffer_size()
         self._unread_since = self._loop.time()
+        self._is_read.clear()
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Go on with a client that reads again."""
         self._unread = None
+        self._is_read.set()
         if not self._waiting:
             self._transport.resume_reading()
         elif self._answering is None:
@@ -301,9 +324,3 @@ class Protocol(asyncio.Protocol):
             self._unread, self._unread_since = unread, now
         elif now - self._unread_since > PATIENCE:
             self._transport.abort()
-
-
-def origin_form(url: bytes) -> bytes:
-    """Give path and query of a URL that names its host too, as a client of a proxy sends it (RFC 9112, 3.2.2)."""
-    parsed = httptools.parse_url(url)
-    return (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")

@@ -19,6 +19,7 @@ from owed.store.feed import Feed
 from owed.store.lists import Lists
 from owed.store.lookups import Lookups
 from owed.store.past import Past
+from owed.store.streams import Streams
 from owed.store.trial_balance import TrialBalances
 from owed.webhooks.addresses import Policy
 from owed.webhooks.sender import Sender
@@ -42,6 +43,9 @@ class Service(msgspec.Struct, frozen=True):
     tests: Room
     past: Past
     trial_balances: TrialBalances
+    streams: Streams
+    reports: Room
+    exports: Room
     access: Access
     cursors: CursorSigner
     rate_limit: RateLimit

@@ -1,6 +1,6 @@
 """What a merchant has decided for one mode, test or live (contract, section 5)."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, ClassVar
 
 import msgspec
@@ -23,6 +23,10 @@ class TenantSettings(msgspec.Struct, frozen=True):
     def date_at(self, moment: datetime) -> date:
         """Give the merchant's date at a moment."""
         return moment.astimezone(time_zone(self.time_zone)).date()
+
+    def beginning_of(self, day: date) -> datetime:
+        """Give the moment at which a date of the merchant's begins, in UTC."""
+        return datetime.combine(day, time.min, time_zone(self.time_zone)).astimezone(UTC)
 
 
 class SettingsRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -41,6 +41,7 @@ class Success(NamedTuple):
         example: What it may look like.
         kind: What was made, as the parameters of paths call it; where it is not the schema's name in lower case.
         within: The path under which it is found, where there are several like it.
+        is_csv_too: Whether it comes as CSV where `Accept` asks for that.
     """
 
     description: str
@@ -51,6 +52,7 @@ class Success(NamedTuple):
     example: Json | None = None
     kind: str = ""
     within: str = ""
+    is_csv_too: bool = False
 
 
 class Operation(NamedTuple):

@@ -27,6 +27,7 @@ from owed.api.docs.operation import (
 )
 from owed.api.docs.parts import filters
 from owed.api.docs.payments import PAYMENTS
+from owed.api.docs.reports import REPORTS
 from owed.api.docs.webhooks import ENDPOINTS
 from owed.api.messages import JSON, MERGE_PATCH
 from owed.core.outcomes import Code
@@ -199,6 +200,7 @@ OPERATIONS: Operations = {
     **PAYMENTS,
     **ADJUSTMENTS,
     **LEDGER,
+    **REPORTS,
     **EVENTS,
     **ENDPOINTS,
     **DELIVERIES,
@@ -229,6 +231,10 @@ TAGS = {
     "Ledger": (
         "Every change to what is owed is a transfer between two accounts of a double-entry ledger, appended and never "
         "changed."
+    ),
+    "Reports": (
+        "What happened in a period, to hold against other books: as JSON, or as CSV where `Accept` asks for "
+        "`text/csv`. They come as they are read, however long they are; one that breaks off lacks its last chunk."
     ),
     "Events": (
         "Everything that happened to customers, accounts and bills, one event for each thing, in the order in which it "

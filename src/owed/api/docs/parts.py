@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from owed.api import audit, forms, idempotency, messages
+from owed.api import audit, forms, idempotency, messages, periods, statements
 from owed.api.adjustments import WAYS, Adjusting
 from owed.api.docs import story, webhook_story
 from owed.api.docs.nouns import A_BILL, NOUNS, Noun, identifier
@@ -161,6 +161,13 @@ OF_THE_LEDGER: dict[str, Schema] = {
 }
 """Those of the ledger."""
 
+OF_REPORTS: dict[str, Schema] = {
+    "From": of_field("from", periods.FROM),
+    "To": of_field("to", periods.TO),
+    "Basis": of_field("basis", statements.BASIS),
+}
+"""Those of statements, reports and exports."""
+
 EVENT_FILTERS = {
     f"Events{camel(name)}": of_field(name, field, {"object": story.standing(A_BILL.kind, story.HIS_BILL).id}.get(name))
     for name, field in {**FILTERS, **TIMES, **ORDER}.items()
@@ -205,6 +212,7 @@ PARAMETERS: dict[str, Schema] = {
     **OF_PAYMENTS,
     **OF_ADJUSTMENTS,
     **OF_THE_LEDGER,
+    **OF_REPORTS,
     **OF_WEBHOOKS,
     **AUDIT_FILTERS,
     "IdempotencyKey": IDEMPOTENCY_KEY,
@@ -258,6 +266,8 @@ HEADERS: dict[str, Schema] = {
     },
     "Prev-Cursor": {"description": "Leads to the page before, of newer objects.", "schema": CURSOR},
     "Link": {"description": "The same pages as links (RFC 8288).", "schema": {"type": "string"}},
+    "Vary": {"description": "`Accept`: what it is written as depends on that.", "schema": {"const": "Accept"}},
+    "Content-Disposition": {"description": "A name for the file, of CSV.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds to wait before another try.", "schema": COUNT},
     "RateLimit-Limit": {"description": "Requests that the key may make at once.", "schema": {"type": "number"}},
     "RateLimit-Remaining": {"description": "Requests that are left of them.", "schema": COUNT},
