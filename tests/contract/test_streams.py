@@ -136,9 +136,7 @@ def test_whoever_hangs_up_frees_everything_at_once(caller: Client, books: Databa
         wait_for_readers(books, 0)
 
 
-def test_readers_that_are_slow_hold_up_nobody_else(
-    alone: Service, caller: Client, books: Database, long: Json
-) -> None:
+def test_readers_that_are_slow_hold_up_nobody_else(alone: Service, caller: Client, books: Database, long: Json) -> None:
     """A merchant has three statements at once in a worker; others have their own, and requests their connections."""
     neighbour = alone.client(alone.merchant("Neighbour").keys["sk_test"])
     theirs = a_customer(neighbour, currency="ZAR", balance=1)

@@ -108,8 +108,8 @@ CATALOGUE: dict[Code, Entry] = {
     Code.RATE_LIMITED: Entry(
         HTTPStatus.TOO_MANY_REQUESTS,
         "Too many requests",
-        "The key has used up its rate, or too many tests of webhook endpoints are under way. Try again after "
-        "`Retry-After` seconds; the `RateLimit-*` headers tell the rest.",
+        "The key has used up its rate, or too many tests of webhook endpoints, statements, reports or exports are "
+        "under way. Try again after `Retry-After` seconds; the `RateLimit-*` headers tell the rest.",
     ),
     Code.INTERNAL_ERROR: Entry(
         HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -41,7 +41,7 @@ SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
-    "max_connections": 100,
+    "max_connections": 150,
     "shared_buffers": "128MB",
     "max_wal_size": "2GB",
     "wal_compression": "on",

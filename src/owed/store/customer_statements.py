@@ -48,7 +48,8 @@ LINES = """
          ), line AS (
     SELECT place, transfer.currency, '-infinity'::timestamptz AS at, 0 AS version, total_after AS amount,
            NULL AS id, 0 AS total_after, NULL AS cause, NULL AS payment_id, NULL AS taken_back_id,
-           NULL AS document_id, NULL AS attribution_id, NULL::timestamptz AS occurred_at, NULL::timestamptz AS recorded_at
+           NULL AS document_id, NULL AS attribution_id,
+           NULL::timestamptz AS occurred_at, NULL::timestamptz AS recorded_at
       FROM obligation
       JOIN transfer ON transfer.tenant_id = $1 AND obligation_id = obligation.id AND version = before
      UNION ALL
