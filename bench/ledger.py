@@ -21,7 +21,8 @@ from owed.model.customer import Customer
 from owed.model.identifiers import ACCOUNT, APPLICATION, BILL, CUSTOMER, PAYMENT, REFUND, IdSource
 from owed.model.obligation import Obligation
 from owed.model.payment import Application, Payment
-from owed.model.taken_back import Refund, Share
+from owed.model.payment_document import Share
+from owed.model.taken_back import Refund
 from owed.model.transfer import Cause
 from owed.store.objects import OBJECTS
 from owed.store.records import INSERT_TRANSFERS, transfer_row

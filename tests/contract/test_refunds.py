@@ -61,8 +61,17 @@ def money(bill: Json) -> tuple[int, int, str]:
 
 def standing(client: Client, payment: Json) -> tuple[str, int, int]:
     now = as_it_stands(client, payment)
-    assert now == payment | {name: now[name] for name in ("status", "amount_refunded", "amount_reversed")}
+    moving = {name: now[name] for name in ("status", "amount_refunded", "amount_reversed", "applications")}
+    assert now == payment | moving
+    assert bare(now) == bare(payment)
+    taken_back = sum(each.get("amount_taken_back", 0) for each in now["applications"])
+    assert taken_back == now["amount_refunded"] + now["amount_reversed"]
     return now["status"], now["amount_refunded"], now["amount_reversed"]
+
+
+def bare(payment: Json) -> list[Json]:
+    """Give the applications of a payment without what was taken back of them."""
+    return [{name: each[name] for name in each if name != "amount_taken_back"} for each in payment["applications"]]
 
 
 def payment_not_found(answer: Answer) -> bool:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from owed.core.accounts import AccountMembers
@@ -20,6 +21,7 @@ from owed.core.members import Members
 from owed.core.outcomes import Done, Fault, Outcome, Refused
 from owed.core.payments import Pay
 from owed.core.preconditions import IfMatch
+from owed.core.reallocating import Allocate, MovePayment
 from owed.core.reapplying import UpdateBalance
 from owed.core.settings import SettingsMembers
 from owed.core.state import State
@@ -133,6 +135,39 @@ def payment(
     **given: Any,
 ) -> Pay:
     return Pay(tenant_id=tenant, actor=actor, amount=amount, currency=currency, targets=tuple(targets), **given)
+
+
+def receive(*parts: tuple[str, str, int], amount: int = 1000, **given: Any) -> Pay:
+    """Record received money; what is given of its parts is as in `pay_many`."""
+    return msgspec.structs.replace(pay_many(*parts, is_received=True, **given), amount=amount)
+
+
+def allocate(
+    payment: str, /, *parts: tuple[str, str, int], tenant: int = 1, actor: Actor = KEY, **given: Any
+) -> Allocate:
+    """Apply unallocated money of a payment; what is given of its parts is as in `pay_many`."""
+    return Allocate(tenant_id=tenant, actor=actor, payment=payment, targets=pay_many(*parts).targets, **given)
+
+
+def allocate_all(payment: str, /, kind: str, name: str, **given: Any) -> Allocate:
+    """Apply to one object all that fits of a payment's unallocated money."""
+    return msgspec.structs.replace(allocate(payment, (kind, name, 0), **given), is_all=True)
+
+
+def move(
+    payment: str,
+    application: str,
+    /,
+    kind: str = "",
+    name: str = "",
+    *,
+    tenant: int = 1,
+    actor: Actor = KEY,
+    **given: Any,
+) -> MovePayment:
+    """Move what an application holds to an object, or make it unallocated money where none is named."""
+    target = Target(kind, name, 0, f"/{kind}") if kind else None
+    return MovePayment(tenant_id=tenant, actor=actor, payment=payment, application=application, target=target, **given)
 
 
 def refund(

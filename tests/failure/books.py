@@ -11,9 +11,9 @@ from owed.model.transfer import Transfer
 from owed.store.accounts import ACCOUNTS
 from owed.store.bills import BILLS
 from owed.store.customers import CUSTOMERS
+from owed.store.payment_documents import REFUNDS, REVERSALS
 from owed.store.payments import PAYMENTS
 from owed.store.tables import Table
-from owed.store.taken_back import REFUNDS, REVERSALS
 from tests.contract.service import Database
 from tests.properties import promises
 from tests.properties.promises import Change, Money, grouped, taken_back_by

@@ -188,7 +188,10 @@ def targets(write: Write) -> Iterator[tuple[str, str, int]]:
 def as_made(item: Money) -> Json:
     """Give what is shown of a payment, refund or reversal when it is made: nothing of it has been taken back."""
     if isinstance(item, Payment):
-        item = msgspec.structs.replace(item, amount_refunded=0, amount_reversed=0, last_taken_back=None)
+        whole = tuple(msgspec.structs.replace(each, taken_back=0) for each in item.applications)
+        item = msgspec.structs.replace(
+            item, amount_refunded=0, amount_reversed=0, last_taken_back=None, applications=whole
+        )
     shown: Json = msgspec.to_builtins(item.shown())
     return shown
 

@@ -29,11 +29,11 @@ from owed.store.accounts import ACCOUNTS
 from owed.store.bills import BILLS
 from owed.store.customers import CUSTOMERS
 from owed.store.memory import MemoryStore, Tables
+from owed.store.payment_documents import REFUNDS, REVERSALS
 from owed.store.payments import PAYMENTS
 from owed.store.postgres import PostgresStore
 from owed.store.records import kept_answer
 from owed.store.tables import Table
-from owed.store.taken_back import REFUNDS, REVERSALS
 from tests.core.samples import NOW, Stamps
 from tests.properties.requests import Sent
 from tests.store.reading import event, transfer

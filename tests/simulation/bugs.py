@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from owed.core import journal, payments, receiving, rules, taking_back
+from owed.core import allotting, journal, receiving, rules, taking_back
 from owed.core.rules import Explanation, Payable, Rule
 from owed.core.state import Name, State
 from owed.engine import attempts, deciding
@@ -93,7 +93,7 @@ def what_is_settled_may_be_paid_again(patch: pytest.MonkeyPatch) -> None:
         forgotten = set() if payable.owed else {Rule.OVERPAYMENT_ALLOWED}
         return msgspec.structs.replace(right, rules=tuple(rule for rule in right.rules if rule not in forgotten))
 
-    patch.setattr(payments, "explain", explain)
+    patch.setattr(allotting, "explain", explain)
 
 
 def time_stands_still_in_the_ledger(patch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from owed.engine.attempts import UNREACHABLE
 from owed.engine.pending import Reply
 from owed.engine.store import LOCK_WAIT, Blocked, Conflict, Store, Writing
 from owed.model.payment import Application, Payment
-from owed.model.taken_back import Share
+from owed.model.payment_document import Share
 from owed.store.failures import errors_seen
 from owed.store.lookups import Lookups
 from owed.store.objects import OBJECTS

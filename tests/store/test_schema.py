@@ -96,6 +96,8 @@ async def test_what_belongs_to_something_names_it_within_its_own_tenant(dsn: str
         ("bill", "tenant_id", "account_id"): ("account", "tenant_id", "id"),
         ("refund", "tenant_id", "payment_id"): ("payment", "tenant_id", "id"),
         ("reversal", "tenant_id", "payment_id"): ("payment", "tenant_id", "id"),
+        ("allocation", "tenant_id", "payment_id"): ("payment", "tenant_id", "id"),
+        ("move", "tenant_id", "payment_id"): ("payment", "tenant_id", "id"),
     }
 
 

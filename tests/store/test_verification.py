@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -30,14 +30,18 @@ from tests.core.samples import (
     SECOND,
     Books,
     Stamps,
+    allocate,
+    allocate_all,
     charge,
     create,
     create_account,
     create_bill,
     credit,
     credit_bill,
+    move,
     pay,
     pay_many,
+    receive,
     refund,
     reverse,
     undo,
@@ -133,6 +137,12 @@ class World:
         sql = "SELECT * FROM transfer WHERE tenant_id = $1 AND obligation_id = $2 ORDER BY version"
         return [Transfer(**row) for row in await self.by_hand.fetch(sql, self.tenant, obligation_id)]
 
+    def application(self, payment: str, number: int = 0) -> str:
+        """Give the id of an application of a payment."""
+        found = self.books.state.payments.find(self.tenant, payment)
+        assert found is not None
+        return found.applications[number].id
+
     @property
     def ids(self) -> dict[str, str]:
         """Give the ids of all objects, by external reference."""
@@ -141,12 +151,13 @@ class World:
 
 
 @asynccontextmanager
-async def world_of(dsn: str, tenant: int) -> AsyncIterator[World]:
-    """Open a world with a history of every cause."""
+async def world_of(dsn: str, tenant: int, *lives: Callable[[World], None]) -> AsyncIterator[World]:
+    """Open a world with a history of every cause, and of more."""
     async with pooled(dsn) as pool, session(dsn) as by_hand:
         await by_hand.execute(BY_HAND)
         world = World(pool, by_hand, tenant)
-        live(world)
+        for each in (live, *lives):
+            each(world)
         await world.save()
         yield world
 
@@ -186,6 +197,21 @@ def adjust(world: World) -> None:
     for each in ("credit_note", "discount", "write_off"):
         do(credit_bill("D", 200, each, external_reference=each))
     do(undo("discount", on="D", object_kind="bill", kind="credit"))
+
+
+def live_on(world: World) -> None:
+    """Have money come that fits nothing, and find its place: P4 is of nobody, of P5 a part fits."""
+    do = world.do
+    for reference in ("B3", "B4"):
+        do(create_bill(reference, customer="C", payment_rules=ANY_RULES))
+    do(receive(amount=500, external_reference="P4", channel="card", paid_at=NOW))
+    do(receive(("bill", "B3", 1500), ("bill", "nowhere", 100), amount=1600, external_reference="P5"))
+    do(allocate("P4", ("bill", "B4", 300), ("customer", "C", 50), external_reference="A1", actor=JANE))
+    do(refund("P4", amount=120, external_reference="R4"))
+    do(reverse("P4", amount=60, external_reference="V4", occurred_at=NOW))
+    do(move("P5", world.application("P5"), "account", "A", amount=400, external_reference="M1"))
+    do(move("P5", world.application("P5"), amount=100, external_reference="M2"))
+    do(allocate_all("P5", "bill", "B3", external_reference="A2"))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -464,6 +490,76 @@ async def test_no_charge_or_credit_can_be_changed_or_removed_unseen(
         found = await world.broken()
 
     assert found.object_id == world.ids[where]
+
+
+@pytest.mark.parametrize("page", [1, 2000])
+async def test_books_with_money_that_fitted_nothing_are_right(
+    page: int, dsn: str, tenant: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "PAGE", page)
+    async with world_of(dsn, tenant, live_on) as world:
+        assert await world.check() == Counts(obligations=14, transfers=len(world.books.state.transfers), payments=5)
+
+
+@pytest.mark.parametrize("seconds", [0, 2, 4, 6, 8])
+async def test_what_changed_a_payment_after_the_time_that_is_compared_is_taken_into_account(
+    seconds: int, dsn: str, tenant: int
+) -> None:
+    async with world_of(dsn, tenant, live_on) as world:
+        await world.check(before=world.books.stamps.now - seconds * SECOND)
+
+
+MORE = "applications = replace(applications::text, '300', '301')::json"
+
+
+@pytest.mark.parametrize(
+    ("reference", "change", "where"),
+    [
+        ("P4", "UPDATE payment SET unallocated_total = unallocated_total - 1", "P4"),
+        ("P4", "UPDATE payment SET unallocated_total = 1", "P4"),
+        ("P4", "UPDATE payment SET unallocated_version = 3", "P4"),
+        ("P4", "UPDATE payment SET unallocated_version = 0", "P4"),
+        ("P4", "UPDATE payment SET unallocated_hash = 'x'", "P4"),
+        ("P4", "UPDATE payment SET unallocated_transferred_at = now()", "P4"),
+        ("P4", "UPDATE payment SET amount = amount + 1, unallocated_total = unallocated_total - 1", "P4"),
+        ("P4", "UPDATE payment SET channel = 'cash'", "P4"),
+        ("P4", f"UPDATE payment SET {MORE}, unallocated_total = unallocated_total + 1", "P4"),
+        ("P4", "UPDATE payment SET applications = replace(applications::text, 'all_', 'mov_')::json", "P4"),
+        ("P4", "DELETE FROM payment", "P4"),
+        ("R4", "UPDATE refund SET amount_unallocated = 100", "R4"),
+        ("A1", f"UPDATE allocation SET {MORE}", "A1"),
+        ("A1", f"UPDATE allocation SET {MORE}, amount = amount + 1", "A1"),
+        ("A1", "UPDATE allocation SET currency = 'USD'", "A1"),
+        ("A1", "UPDATE allocation SET created_at = now()", "A1"),
+        ("A1", "UPDATE allocation SET applications = '{}'", "A1"),
+        ("A1", "DELETE FROM allocation", "C"),
+        ("M1", "UPDATE move SET amount = 399", "M1"),
+        ("M1", "UPDATE move SET origin = replace(origin::text, '400', '401')::json", "M1"),
+        ("M1", "UPDATE move SET origin = '[]'", "M1"),
+        ("M1", "UPDATE move SET applications = '[]'", "M1"),
+        ("M1", "UPDATE move SET origin = applications -> 0", "M1"),
+        ("M1", "DELETE FROM move", "A"),
+        ("M2", "DELETE FROM move", "B3"),
+    ],
+)
+async def test_nothing_of_unallocated_money_can_be_changed_unseen(
+    reference: str, change: str, where: str, dsn: str, tenant: int
+) -> None:
+    async with world_of(dsn, tenant, live_on) as world:
+        await world.change(f"{change} WHERE external_reference = $2", reference)
+        found = await world.broken()
+
+    assert found.object_id == world.ids[where]
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+async def test_no_transfer_of_unallocated_money_can_be_removed_unseen(version: int, dsn: str, tenant: int) -> None:
+    async with world_of(dsn, tenant, live_on) as world:
+        gone = "DELETE FROM transfer WHERE obligation_id = $2 AND version = $3"
+        await world.change(gone, world.ids["P4"], version)
+        found = await world.broken()
+
+    assert found.object_id == world.ids["P4"]
 
 
 A_SECOND = "interval '1 second'"

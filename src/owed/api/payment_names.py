@@ -5,8 +5,8 @@ from owed.api.fields import Faults, Pattern
 from owed.api.messages import Request
 from owed.api.problems import Refusal
 from owed.api.service import Service
+from owed.core.changing_payments import no_payment
 from owed.core.state import Name, is_name
-from owed.core.taking_back import no_payment
 from owed.model.identifiers import PAYMENT
 from owed.model.payment import Payment, name_in_channel
 

@@ -117,7 +117,7 @@ class Journal:
         """Make the transfer that follows the obligation's last one, not sealed yet."""
         last = obligation.recorded_at
         recorded_at = self.stamp.now if last is None else max(self.stamp.now, last + TICK)
-        debit, credit = ledger.sides(source.cause, amount, source.channel)
+        debit, credit = ledger.sides(source.cause, amount, source.channel, ledger.own_account(obligation_id))
         attribution_id, words_digest = self._words()
         return Transfer(
             tenant_id=self.tenant_id,

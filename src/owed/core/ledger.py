@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from owed.model.identifiers import PAYMENT
 from owed.model.transfer import Cause, LedgerAccount, Transfer
 
 RECEIVABLE, CLEARING = LedgerAccount.RECEIVABLE.value, LedgerAccount.CLEARING.value
+UNALLOCATED = LedgerAccount.UNALLOCATED.value
 
 OTHER_SIDE = {
     Cause.OPENING: LedgerAccount.OPENING_EQUITY.value,
@@ -29,7 +31,7 @@ OTHER_SIDE = {
     Cause.WRITE_OFF: LedgerAccount.BAD_DEBT.value,
     Cause.PASSED_ON: LedgerAccount.PASSED_ON.value,
 }
-"""For each cause, the account that stands against the receivable (docs/architecture.md, "Data")."""
+"""For each cause, the account that stands against that of the obligation (docs/architecture.md, "Data")."""
 
 
 class Source(NamedTuple):
@@ -50,14 +52,23 @@ class Source(NamedTuple):
     document_id: str | None = None
 
 
-def sides(cause: Cause, amount: int, channel: str | None = None) -> tuple[str, str]:
-    """Give the account to debit and the account to credit; what lowers a debt turns them round."""
+def sides(cause: Cause, amount: int, channel: str | None = None, own: str = RECEIVABLE) -> tuple[str, str]:
+    """Give the account to debit and the account to credit; what lowers a debt turns them round.
+
+    Args:
+        own: The account of the obligation.
+    """
     other = account_of(cause, channel)
-    return (RECEIVABLE, other) if amount >= 0 else (other, RECEIVABLE)
+    return (own, other) if amount >= 0 else (other, own)
+
+
+def own_account(obligation_id: str) -> str:
+    """Give the account that an obligation is part of: what of a payment is applied to nothing, the merchant owes."""
+    return UNALLOCATED if obligation_id.startswith(PAYMENT) else RECEIVABLE
 
 
 def account_of(cause: Cause, channel: str | None) -> str:
-    """Give the account that stands against the receivable: the money of each channel is cleared apart."""
+    """Give the account that stands against that of the obligation: the money of each channel is cleared apart."""
     other = OTHER_SIDE[cause]
     return f"{other}:{channel}" if channel and other == CLEARING else other
 

@@ -1,26 +1,27 @@
 """Payments: how one is decided, and applied to what it pays (contract, section 6)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from owed.core.allotting import Allotment, of_received, verdicts_of
 from owed.core.currencies import currency_faults
 from owed.core.journal import Journal
 from owed.core.ledger import Source
 from owed.core.members import certain
 from owed.core.metadata import metadata_faults
 from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid, missing
-from owed.core.receiving import amount_applied, future_faults, received
-from owed.core.rules import explain, payable_of
+from owed.core.receiving import amount_applied, future_faults, received, with_unallocated
 from owed.core.stamp import Stamp
 from owed.core.state import Name, State, Unread
 from owed.core.verdicts import Target, Verdict, explained, refused
 from owed.model.attribution import Actor
 from owed.model.bill import is_settled
 from owed.model.billing_object import BillingObject
+from owed.model.customer import Customer
 from owed.model.identifiers import APPLICATION, PAYMENT
 from owed.model.payment import Application, Payment, in_channel, name_in_channel
 from owed.model.transfer import Cause
@@ -33,6 +34,8 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
         amount: Minor units. UNSET, here and below: not given, or given in a form that is wrong.
         targets: What it is applied to, as far as its form is right.
         paid_at: When the payer paid; UNSET: now.
+        is_received: Whether the money is in the bank already: then no rule refuses it.
+        owner: What the request calls the customer whose money it is that fits nowhere.
         faults: What is wrong with the request already, as far as its form goes.
     """
 
@@ -47,11 +50,14 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
     provider_reference: str | None = None
     paid_at: datetime | UnsetType = UNSET
     metadata: dict[str, str] = {}
+    is_received: bool = False
+    owner: str | None = None
     faults: tuple[Fault, ...] = ()
 
     def reads(self) -> tuple[Name, ...]:
-        """Name everything that is to be paid."""
-        return tuple(Name(target.kind, self.tenant_id, target.name) for target in self.targets)
+        """Name everything that is to be paid, and whose the rest is."""
+        names = tuple(Name(target.kind, self.tenant_id, target.name) for target in self.targets)
+        return names if self.owner is None else (*names, Name(Customer.kind, self.tenant_id, self.owner))
 
     def claims(self) -> tuple[Name, ...]:
         """Name the payment's reference in its channel."""
@@ -63,9 +69,11 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
         found = self._found(state)
         if refusal := self._unusable(found, journal.stamp.now) or self._taken(state):
             return refusal
-        verdicts = self._verdicts(found)
+        if self.is_received:
+            return Done(self._made(self._parted(found, state), journal), created=True)
+        verdicts = list(verdicts_of(self.targets, found, certain(self.currency)))
         if all(verdict.explanation.allowed for verdict in verdicts):
-            return Done(self._made(verdicts, journal), created=True)
+            return Done(self._made(Allotment(verdicts), journal), created=True)
         if self._name is not None and not state.knows_claims:
             raise Unread  # a reference that is taken is told before the rules
         return refused(verdicts, certain(self.currency))
@@ -79,13 +87,17 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
         found = self._found(state)
         if refusal := self._unusable(found, journal.stamp.now):
             return refusal
-        verdicts = self._verdicts(found)
-        is_allowed = all(verdict.explanation.allowed for verdict in verdicts)
-        if is_allowed:
-            self._made(verdicts, journal)
+        verdicts = list(verdicts_of(self.targets, found, certain(self.currency)))
+        is_allowed = self.is_received or all(verdict.explanation.allowed for verdict in verdicts)
+        received: dict[str, Any] = {}
+        if self.is_received:
+            payment = self._made(self._parted(found, state), journal)
+            received = {name: payment.shown()[name] for name in ("amount_unallocated", "rule_breaches")}
+        elif is_allowed:
+            self._made(Allotment(verdicts), journal)
         after = {item.id: item for item in journal.objects}
         items = [after.get(verdict.item.id, verdict.item) for verdict in verdicts]
-        return {"allowed": is_allowed, **explained(verdicts), "after": [item.shown() for item in items]}
+        return {"allowed": is_allowed, **explained(verdicts), **received, "after": [item.shown() for item in items]}
 
     @property
     def _name(self) -> str | None:
@@ -94,19 +106,17 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
     def _found(self, state: State) -> list[BillingObject | None]:
         return [state.shelves[target.kind].find(self.tenant_id, target.name) for target in self.targets]
 
-    def _verdicts(self, found: list[BillingObject | None]) -> list[Verdict]:
-        """Ask the payment rules of everything that is to be paid, all of which has been found."""
-        currency = certain(self.currency)
-        return [
-            Verdict(target, item, explain(payable_of(item), target.amount, currency))
-            for target, item in zip(self.targets, found, strict=True)
-            if item is not None
-        ]
+    def _parted(self, found: list[BillingObject | None], state: State) -> Allotment:
+        """Part what has been received among what is there."""
+        owner = None if self.owner is None else (self.owner, state.customers.find(self.tenant_id, self.owner))
+        return of_received(certain(self.amount), certain(self.currency), self.targets, found, owner)
 
     def _unusable(self, found: list[BillingObject | None], now: datetime) -> Refused | None:
         """Refuse a request that is not valid, or that names an object that does not exist."""
         if faults := (*self.faults, *self._further_faults(found, now)):
             return invalid(faults)
+        if self.is_received:
+            return None
         absent = tuple(
             Fault(target.pointer, missing(target.kind, target.name))
             for target, item in zip(self.targets, found, strict=True)
@@ -135,7 +145,7 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
         fault = Fault("/external_reference", "Choose another, or retrieve the payment that has it.")
         return Refused(Code.CONFLICT, detail, (fault,), {"payment_id": holder.id})
 
-    def _made(self, verdicts: list[Verdict], journal: Journal) -> Payment:
+    def _made(self, allotment: Allotment, journal: Journal) -> Payment:
         """Make the payment, and apply it."""
         now = journal.stamp.now
         payment = Payment(
@@ -147,19 +157,25 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
             provider_reference=self.provider_reference,
             amount=certain(self.amount),
             currency=certain(self.currency),
-            applications=applications_of(verdicts, journal.stamp),
+            applications=applications_of(allotment.verdicts, journal.stamp),
             metadata=self.metadata,
             paid_at=now if self.paid_at is UNSET else self.paid_at,
             created_at=now,
             updated_at=now,
+            is_received=self.is_received,
+            unallocated_customer_id=allotment.customer_id,
+            rule_breaches=allotment.breaches,
         )
-        for application, verdict in zip(payment.applications, verdicts, strict=True):
+        for application, verdict in zip(payment.applications, allotment.verdicts, strict=True):
             apply_part(payment, application, verdict.item, journal)
+        if allotment.rest:
+            source = Source(Cause.PAYMENT, payment.id, payment.channel, payment.paid_at)
+            payment = with_unallocated(payment, allotment.rest, source, journal)
         journal.concern(payment.id, "payment.create")
         return journal.keep(payment)
 
 
-def applications_of(verdicts: list[Verdict], stamp: Stamp) -> tuple[Application, ...]:
+def applications_of(verdicts: Sequence[Verdict], stamp: Stamp) -> tuple[Application, ...]:
     """Make the applications of a payment that passes."""
     return tuple(
         Application(

@@ -14,7 +14,7 @@ from owed.core.update import renewed
 from owed.model.bill import Bill
 from owed.model.billing_object import BillingObject
 from owed.model.payment import Application, Payment
-from owed.model.taken_back import TakenBack
+from owed.model.payment_document import PaymentDocument
 
 Owing = TypeVar("Owing", bound=BillingObject)
 
@@ -31,15 +31,21 @@ def received(item: Owing, amount: int, source: Source, journal: Journal) -> Owin
     return renewed(msgspec.structs.replace(item, **changes), journal)
 
 
+def with_unallocated(payment: Payment, amount: int, source: Source, journal: Journal) -> Payment:
+    """Give the payment with `amount` more of it applied to nothing; below zero, less."""
+    posted = journal.post(payment.unallocated, payment.id, -amount, payment.currency, source)
+    return msgspec.structs.replace(payment, unallocated=posted)
+
+
 def amount_applied(payment: Payment, application: Application) -> News:
     """Make the event of an amount that was applied to an obligation (contract, section 7)."""
-    return News("obligation.amount_applied", told_of(payment, application, application.amount))
+    return News("obligation.amount_applied", told_of(payment, application, application.amount) | application.origin)
 
 
-def amount_reversed(payment: Payment, application: Application, taken_back: TakenBack, amount: int) -> News:
+def amount_reversed(payment: Payment, application: Application, document: PaymentDocument, amount: int) -> News:
     """Make the event of an amount that was taken back from an obligation (contract, section 7)."""
     data = told_of(payment, application, amount)
-    later = {"updated_at": taken_back.created_at, f"{taken_back.kind}_id": taken_back.id}
+    later = {"updated_at": document.created_at, f"{document.kind}_id": document.id}
     return News("obligation.amount_reversed", {**data, **later})
 
 
@@ -52,8 +58,8 @@ def told_of(payment: Payment, application: Application, amount: int) -> dict[str
         "payment_id": payment.id,
         **application.target,
         "metadata": payment.metadata,
-        "created_at": payment.created_at,
-        "updated_at": payment.created_at,
+        "created_at": (applied_at := application.applied_at or payment.created_at),
+        "updated_at": applied_at,
     }
 
 

@@ -16,6 +16,7 @@ from owed.model.identifiers import EPOCH
 from owed.model.movement import Movement
 from owed.model.named import Named
 from owed.model.payment import Payment
+from owed.model.reallocation import Allocation, Move
 from owed.model.replay import Replay
 from owed.model.taken_back import Refund, Reversal
 from owed.model.tenant_settings import SettingsRecord
@@ -140,6 +141,8 @@ class State:
         self.reversals = Shelf[Reversal]()
         self.charges = Shelf[Charge]()
         self.credits = Shelf[Credit]()
+        self.allocations = Shelf[Allocation]()
+        self.moves = Shelf[Move]()
         self.webhook_endpoints = EndpointShelf()
         self.replays = Shelf[Replay]()
         self.shelves: dict[str, Shelf[Any]] = {
@@ -152,6 +155,8 @@ class State:
             Reversal.kind: self.reversals,
             Charge.kind: self.charges,
             Credit.kind: self.credits,
+            Allocation.kind: self.allocations,
+            Move.kind: self.moves,
             WebhookEndpoint.kind: self.webhook_endpoints,
             Replay.kind: self.replays,
         }

@@ -31,8 +31,9 @@ class Writing(msgspec.Struct):
     answers: dict[AnswerKey, KeptAnswer]
 
     def is_empty(self) -> bool:
-        """Tell whether there is nothing to save: no object changes without an event, or a record of who did it."""
-        return not (self.state.events or self.state.attributions or self.answers)
+        """Tell whether there is nothing to save: no object changes without a transfer, an event, or who did it."""
+        state = self.state
+        return not (state.events or state.transfers or state.attributions or self.answers)
 
 
 class Held(Protocol):

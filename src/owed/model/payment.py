@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 import msgspec
 
 from owed.model import search
+from owed.model.identifiers import ALLOCATION
+from owed.model.obligation import Obligation
 
 MAX_PAYMENT = 999_999_999_999
 """The largest amount of a payment, in minor units."""
@@ -39,7 +41,9 @@ class Application(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     Attributes:
         kind: Of the object whose obligation it is.
         owners: The customer and the account that the object belongs to.
-        taken_back: What refunds and reversals have taken of `amount` since.
+        taken_back: What refunds, reversals and moves have taken of `amount` since.
+        document_id: Of the allocation or move that applied it; None where the payment itself did.
+        applied_at: When that was; None: when the payment was made.
     """
 
     id: str
@@ -48,6 +52,8 @@ class Application(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     amount: int
     owners: tuple[str, ...] = ()
     taken_back: int = 0
+    document_id: str | None = None
+    applied_at: datetime | None = None
 
     @property
     def held(self) -> int:
@@ -59,6 +65,42 @@ class Application(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         """Give the member that names the object."""
         return {f"{self.kind}_id": self.object_id}
 
+    @property
+    def origin(self) -> dict[str, str]:
+        """Give the member that names the allocation or move that applied it, if one did."""
+        if self.document_id is None:
+            return {}
+        return {"allocation_id" if self.document_id.startswith(ALLOCATION) else "move_id": self.document_id}
+
+    def shown(self) -> dict[str, Any]:
+        """Give the members that the API shows."""
+        taken = {"amount_taken_back": self.taken_back} if self.taken_back else {}
+        return {"id": self.id, "amount": self.amount, **taken, **self.target, **self.origin}
+
+
+class RuleBreach(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a payment would have been refused for, had its money not been received already.
+
+    Attributes:
+        rule: The payment rule; or `not_found`.
+        kind: Of what was to be paid.
+        object_id: None where it does not exist.
+        name: What the request called it, where it does not exist.
+        amount: What was to go there.
+    """
+
+    rule: str
+    detail: str
+    kind: str
+    object_id: str | None = None
+    name: str | None = None
+    amount: int
+
+    def shown(self) -> dict[str, Any]:
+        """Give the members that the API shows."""
+        which = {self.kind: self.name} if self.object_id is None else {f"{self.kind}_id": self.object_id}
+        return {"rule": self.rule, "detail": self.detail, **which, "amount": self.amount}
+
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True):
     """One payment. Amounts are in minor units of its currency.
@@ -66,6 +108,10 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         last_taken_back: The kind of what took of it back last, `refund` or `reversal`.
         paid_at: When the payer paid, which may be long before it was recorded here.
+        is_received: Whether the money was in the bank already, so that no rule could refuse it.
+        unallocated: What of it is applied to nothing: the merchant owes it, so its total is never above zero.
+        unallocated_customer_id: Whose that is, as far as anybody knows.
+        rule_breaches: All that a payment which is not received yet would have been refused for.
     """
 
     kind: ClassVar[str] = "payment"
@@ -87,6 +133,10 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     version: int = 1
+    is_received: bool = False
+    unallocated: Obligation = Obligation()
+    unallocated_customer_id: str | None = None
+    rule_breaches: tuple[RuleBreach, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -102,8 +152,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def amount_unallocated(self) -> int:
-        """Give what was applied to nothing."""
-        return self.amount - sum(application.amount for application in self.applications)
+        """Give what is applied to nothing."""
+        return -self.unallocated.total
 
     @property
     def held(self) -> int:
@@ -133,7 +183,10 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
             "amount_unallocated": self.amount_unallocated,
             "currency": self.currency,
             **(self.applications[0].target if len(self.applications) == 1 else {}),
-            "applications": [{"id": each.id, "amount": each.amount, **each.target} for each in self.applications],
+            "applications": [each.shown() for each in self.applications],
+            "unallocated_customer_id": self.unallocated_customer_id,
+            "received": self.is_received or None,
+            "rule_breaches": [each.shown() for each in self.rule_breaches] if self.is_received else None,
             "external_reference": self.external_reference,
             "channel": self.channel,
             "method": self.method,
@@ -145,7 +198,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
 
     def searched(self) -> tuple[Any, ...]:
         """Give all that the payment's search terms are made of, as far as it can change."""
-        return (self.status,)
+        return self.status, len(self.applications), self.unallocated_customer_id
 
     def brings(self) -> Iterator[tuple[str, str]]:
         """Yield the kind and the id of each object that a change of the payment changes too."""
@@ -156,6 +209,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
         yield from (search.metadata_term(key, value) for key, value in self.metadata.items())
         for application in self.applications:
             yield from (search.owner_term(owner) for owner in (application.object_id, *application.owners))
+        if self.unallocated_customer_id is not None:
+            yield search.owner_term(self.unallocated_customer_id)
         if self.channel is not None:
             yield search.channel_term(self.channel)
         if self.method is not None:

@@ -10,13 +10,13 @@ import msgspec
 from owed.core.verification.adjustments import AdjustmentRow
 from owed.core.verification.broken import Broken
 from owed.core.verification.chain import Head
-from owed.core.verification.payments import PaymentRow, TakenBackRow
+from owed.core.verification.rows import DocumentRow, PaymentRow
 from owed.core.verification.words import Words
 from owed.database.pool import Pool
 from owed.model.adjustment import Charge, Credit
-from owed.model.identifiers import CHARGE, CREDIT, PAYMENT, REFUND, REVERSAL, id_at, milliseconds
+from owed.model.identifiers import ALLOCATION, CHARGE, CREDIT, MOVE, PAYMENT, REFUND, REVERSAL, id_at, milliseconds
 from owed.model.payment import Application
-from owed.model.taken_back import Refund, Reversal, Share
+from owed.model.payment_document import Share
 from owed.model.transfer import Transfer
 from owed.store.failures import translated
 
@@ -24,7 +24,7 @@ PAGE = 2_000
 """Rows of one statement: a few milliseconds, and a megabyte or so."""
 
 HEADS = """
-    -- All kinds in the order of ids, which is that of their transfers.
+    -- All kinds in the order of ids, which is that of their transfers; of payments those that have any of their own.
     SELECT id, currency, total, transfer_version, transfer_hash,
            CASE WHEN transferred_at BETWEEN '0001-01-02Z' AND '9999-12-30Z' THEN transferred_at END,
            tracked, amount_due, amount_paid, amount_received, amount_credited, status
@@ -39,7 +39,12 @@ HEADS = """
             UNION ALL
             (SELECT id, currency, total, transfer_version, transfer_hash, transferred_at, NULL,
                     amount_due, amount_paid, amount_received, amount_credited, status
-               FROM bill WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3)) AS head
+               FROM bill WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3)
+            UNION ALL
+            (SELECT id, currency, unallocated_total, unallocated_version, unallocated_hash,
+                    unallocated_transferred_at, NULL, NULL, NULL, NULL, NULL, NULL
+               FROM payment WHERE tenant_id = $1 AND id > $2 AND unallocated_version > 0 ORDER BY id LIMIT $3)
+           ) AS head
      ORDER BY id
      LIMIT $3
 """
@@ -51,6 +56,8 @@ COUNTED = """
     SELECT transfer_version FROM customer WHERE tenant_id = $1 AND id = $2
      UNION ALL
     SELECT transfer_version FROM bill WHERE tenant_id = $1 AND id = $2
+     UNION ALL
+    SELECT unallocated_version FROM payment WHERE tenant_id = $1 AND id = $2
 """
 
 TRANSFERS = """
@@ -74,26 +81,37 @@ WORDS = """
 """
 
 PAYMENTS = """
-    -- With what was taken of one since the time up to which payments are compared: its amounts count that too.
+    -- With what changed one since the time up to which payments are compared: its amounts count that too.
     SELECT id, amount, currency, channel, least(greatest(paid_at, '0001-01-02Z'), '9999-12-30Z'),
-           applications, amount_refunded, amount_reversed,
+           applications, amount_refunded, amount_reversed, unallocated_total,
            CASE WHEN updated_at >= $4 THEN (
-                SELECT json_agg(json_build_array(id, kind, payment_id, amount, currency, applications))
-                  FROM ((SELECT 'refund' AS kind, * FROM refund WHERE tenant_id = $1 AND id >= $5 ORDER BY id)
+                SELECT json_agg(json_build_array(
+                           id, kind, payment_id, amount, currency, applications, amount_unallocated, origin))
+                  FROM ((SELECT 'refund' AS kind, id, payment_id, amount, currency, applications,
+                                amount_unallocated, NULL::json AS origin
+                           FROM refund WHERE tenant_id = $1 AND id >= $5 ORDER BY id)
                          UNION ALL
-                        (SELECT 'reversal' AS kind, * FROM reversal WHERE tenant_id = $1 AND id >= $6 ORDER BY id)
+                        (SELECT 'reversal', id, payment_id, amount, currency, applications, amount_unallocated, NULL
+                           FROM reversal WHERE tenant_id = $1 AND id >= $6 ORDER BY id)
+                         UNION ALL
+                        (SELECT 'allocation', id, payment_id, amount, currency, applications, 0, NULL
+                           FROM allocation WHERE tenant_id = $1 AND id >= $7 ORDER BY id)
+                         UNION ALL
+                        (SELECT 'move', id, payment_id, amount, currency, applications, 0, origin
+                           FROM move WHERE tenant_id = $1 AND id >= $8 ORDER BY id)
                        ) AS later
                  WHERE later.payment_id = payment.id
            ) END AS later
       FROM payment
      WHERE tenant_id = $1 AND id > $2 AND id < $3
      ORDER BY id
-     LIMIT $7
+     LIMIT $9
 """
 
-TAKEN_BACK = """
-    SELECT {kind}.id, '{kind}' AS kind, payment_id, {kind}.amount, {kind}.currency, {kind}.applications, channel,
-           least(greatest({kind}.occurred_at, '0001-01-02Z'), '9999-12-30Z')
+DOCUMENTS = """
+    SELECT {kind}.id, '{kind}' AS kind, payment_id, {kind}.amount, {kind}.currency, {kind}.applications,
+           {amount_unallocated} AS amount_unallocated, {origin} AS origin, channel,
+           least(greatest({kind}.{occurred_at}, '0001-01-02Z'), '9999-12-30Z')
       FROM {kind}
       LEFT JOIN payment ON payment.tenant_id = {kind}.tenant_id AND payment.id = {kind}.payment_id
      WHERE {kind}.tenant_id = $1 AND {kind}.id > $2 AND {kind}.id < $3
@@ -114,9 +132,30 @@ ADJUSTMENTS = """
 CAUSES = {Charge.kind: "'charge'", Credit.kind: "coalesce(type, 'credit')"}
 """The cause of the transfers of a charge or a credit, in SQL."""
 
+
+def taking_back(kind: str) -> str:
+    """Give the statement that reads refunds, or reversals."""
+    own = {"amount_unallocated": f"{kind}.amount_unallocated", "origin": "NULL::text", "occurred_at": "occurred_at"}
+    return DOCUMENTS.format(kind=kind, **own)
+
+
+def reallocating(kind: str, origin: str) -> str:
+    """Give the statement that reads allocations, or moves."""
+    return DOCUMENTS.format(kind=kind, amount_unallocated="0::bigint", origin=origin, occurred_at="created_at")
+
+
+OF_PAYMENTS = (
+    (REFUND, taking_back("refund")),
+    (REVERSAL, taking_back("reversal")),
+    (ALLOCATION, reallocating("allocation", "NULL::text")),
+    (MOVE, reallocating("move", "move.origin")),
+)
+"""The prefix of what changes payments, and the statement that reads it, for each kind."""
+
 APPLICATIONS = msgspec.json.Decoder(tuple[Application, ...])
 SHARES = msgspec.json.Decoder(tuple[Share, ...])
-LATER = msgspec.json.Decoder(tuple[TakenBackRow, ...])
+ORIGIN = msgspec.json.Decoder(Share)
+LATER = msgspec.json.Decoder(tuple[DocumentRow, ...])
 
 Page = Sequence[asyncpg.Record]
 
@@ -160,15 +199,15 @@ class Books:
 
     async def payments(self, before: datetime) -> AsyncIterator[list[PaymentRow]]:
         """Yield the payments that were made before a time, page by page."""
-        first_ids = [id_at(prefix, milliseconds(before)) for prefix in (PAYMENT, REFUND, REVERSAL)]
-        async for page in self._pages(PAYMENTS, first_ids[0], before, *first_ids[1:]):
+        first_ids = [id_at(prefix, milliseconds(before)) for prefix, _ in OF_PAYMENTS]
+        async for page in self._pages(PAYMENTS, id_at(PAYMENT, milliseconds(before)), before, *first_ids):
             yield list(map(payment_of, page))
 
-    async def taken_back(self, before: datetime) -> AsyncIterator[list[TakenBackRow]]:
-        """Yield the refunds and reversals that were made before a time, page by page."""
-        for kind, prefix in ((Refund.kind, REFUND), (Reversal.kind, REVERSAL)):
-            async for page in self._pages(TAKEN_BACK.format(kind=kind), id_at(prefix, milliseconds(before))):
-                yield list(map(taken_back_of, page))
+    async def documents(self, before: datetime) -> AsyncIterator[list[DocumentRow]]:
+        """Yield the refunds, reversals, allocations and moves that were made before a time, page by page."""
+        for prefix, sql in OF_PAYMENTS:
+            async for page in self._pages(sql, id_at(prefix, milliseconds(before))):
+                yield list(map(document_of, page))
 
     async def adjustments(self, before: datetime) -> AsyncIterator[list[AdjustmentRow]]:
         """Yield the charges and credits that were made before a time, page by page."""
@@ -187,25 +226,31 @@ class Books:
 
 def payment_of(row: asyncpg.Record) -> PaymentRow:
     """Give what the row of a payment says."""
-    payment_id, amount, currency, channel, paid_at, _, refunded, reversed_, later = row
-    applications, taken_back = decoded(APPLICATIONS, row), LATER.decode(later) if later else ()
-    return PaymentRow(payment_id, amount, currency, channel, paid_at, applications, refunded, reversed_, taken_back)
+    payment_id, amount, currency, channel, paid_at, _, refunded, reversed_, unallocated, later = row
+    applications = decoded(APPLICATIONS, row, "applications")
+    changed = LATER.decode(later) if later else ()
+    return PaymentRow(
+        payment_id, amount, currency, channel, paid_at, applications, refunded, reversed_, -unallocated, changed
+    )
 
 
-def taken_back_of(row: asyncpg.Record) -> TakenBackRow:
-    """Give what the row of a refund or a reversal says."""
-    taken_back_id, kind, payment_id, amount, currency, _, channel, occurred_at = row
-    shares = decoded(SHARES, row)
-    return TakenBackRow(taken_back_id, kind, payment_id, amount, currency, shares, channel, occurred_at)
+def document_of(row: asyncpg.Record) -> DocumentRow:
+    """Give what the row of a refund, a reversal, an allocation or a move says."""
+    document_id, kind, payment_id, amount, currency, _, unallocated, origin, channel, occurred_at = row
+    shares = decoded(SHARES, row, "applications")
+    taken = None if origin is None else decoded(ORIGIN, row, "origin")
+    return DocumentRow(
+        document_id, kind, payment_id, amount, currency, shares, unallocated, taken, channel, occurred_at
+    )
 
 
-def decoded(decoder: "msgspec.json.Decoder[Any]", row: asyncpg.Record) -> Any:
-    """Read the applications of a row.
+def decoded(decoder: "msgspec.json.Decoder[Any]", row: asyncpg.Record, column: str) -> Any:
+    """Read a column of a row that holds JSON.
 
     Raises:
-        Broken: They are none.
+        Broken: It holds something else.
     """
     try:
-        return decoder.decode(row["applications"])
+        return decoder.decode(row[column])
     except msgspec.DecodeError as error:
-        raise Broken(f"its applications cannot be read: {error}", row["id"]) from error
+        raise Broken(f"its {column} cannot be read: {error}", row["id"]) from error

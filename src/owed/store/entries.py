@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from owed.database.pool import Connection
-from owed.model.identifiers import ALLOCATION, CHARGE, CREDIT, MOVE
+from owed.model.identifiers import ALLOCATION, CHARGE, CREDIT, MOVE, REFUND, REVERSAL
 from owed.model.transfer import Cause
 from owed.store.failures import translated
 from owed.store.list_queries import END, Cursor
@@ -37,6 +37,16 @@ VERSIONS = """
     SELECT transfers_before($1, $2, $3::timestamptz + interval '1 microsecond') AS above,
            transfers_before($1, $2, $4) + 1 AS below
 """
+
+DOCUMENTS = {
+    REFUND: "refund_id",
+    REVERSAL: "reversal_id",
+    ALLOCATION: "allocation_id",
+    MOVE: "move_id",
+    CHARGE: "charge_id",
+    CREDIT: "credit_id",
+}
+"""The member that names what a transfer is of, by the prefix of its id."""
 
 EVERY_VERSION = (0, 2**63 - 1)
 
@@ -83,9 +93,7 @@ class Entry(msgspec.Struct, frozen=True):
             "currency": self.currency,
             "cause": self.cause,
             "payment_id": self.payment_id,
-            "refund_id": self.taken_back_id if self.cause == Cause.REFUND else None,
-            "reversal_id": self.taken_back_id if self.cause == Cause.REVERSAL else None,
-            **({} if self.document_id is None else {DOCUMENTS[self.document_id[:4]]: self.document_id}),
+            **{DOCUMENTS[each[:4]]: each for each in (self.taken_back_id, self.document_id) if each},
             "actor": self.actor,
             "reason": self.reason,
             "occurred_at": self.occurred_at,

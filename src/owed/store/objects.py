@@ -17,12 +17,12 @@ from owed.store.accounts import ACCOUNTS
 from owed.store.adjustments import CHARGES, CREDITS
 from owed.store.bills import BILLS
 from owed.store.customers import CUSTOMERS
+from owed.store.payment_documents import ALLOCATIONS, MOVES, REFUNDS, REVERSALS
 from owed.store.payments import PAYMENTS
 from owed.store.replays import ReplayTable
 from owed.store.settings import SettingsTable
 from owed.store.statements import Part, Rows
 from owed.store.tables import Table
-from owed.store.taken_back import REFUNDS, REVERSALS
 from owed.store.webhook_endpoints import WEBHOOK_ENDPOINTS
 
 
@@ -40,7 +40,19 @@ class AnyTable(Protocol):
 
 
 OBJECTS: dict[str, Table[Any]] = {
-    table.kind: table for table in (CUSTOMERS, ACCOUNTS, BILLS, PAYMENTS, REFUNDS, REVERSALS, CHARGES, CREDITS)
+    table.kind: table
+    for table in (
+        CUSTOMERS,
+        ACCOUNTS,
+        BILLS,
+        PAYMENTS,
+        REFUNDS,
+        REVERSALS,
+        ALLOCATIONS,
+        MOVES,
+        CHARGES,
+        CREDITS,
+    )
 }
 """The tables of what is listed."""
 

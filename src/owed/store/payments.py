@@ -10,7 +10,8 @@ import msgspec
 from owed.core.state import Name, is_name
 from owed.database.pool import Connection
 from owed.model.identifiers import PAYMENT
-from owed.model.payment import Application, Payment
+from owed.model.obligation import Obligation
+from owed.model.payment import Application, Payment, RuleBreach
 from owed.store.tables import Table, arrays, metadata_of, to_json
 
 WANTED = """
@@ -39,6 +40,7 @@ WANTED = """
 HELD = "{load} ORDER BY payment.tenant_id, payment.id FOR NO KEY UPDATE OF payment"
 
 APPLICATIONS = msgspec.json.Decoder(tuple[Application, ...])
+BREACHES = msgspec.json.Decoder(tuple[RuleBreach, ...])
 
 FIXED = {
     "tenant_id": "int",
@@ -51,15 +53,25 @@ FIXED = {
     "currency": "text",
     "paid_at": "timestamptz",
     "created_at": "timestamptz",
+    "is_received": "bool",
 }
 
 CHANGING = {
     "amount_refunded": "bigint",
     "amount_reversed": "bigint",
     "last_taken_back": "text",
+    "unallocated_customer_id": "text",
     "version": "bigint",
     "updated_at": "timestamptz",
 }
+
+UNALLOCATED = {
+    "unallocated_total": "bigint",
+    "unallocated_version": "bigint",
+    "unallocated_hash": "bytea",
+    "unallocated_transferred_at": "timestamptz",
+}
+"""The columns of the obligation that is what of a payment is applied to nothing."""
 
 plain_fixed, plain_changing = attrgetter(*FIXED), attrgetter(*CHANGING)
 
@@ -70,20 +82,38 @@ def read(row: asyncpg.Record) -> Payment:
         **{name: row[name] for name in (*FIXED, *CHANGING)},
         metadata=metadata_of(row["metadata"]),
         applications=APPLICATIONS.decode(row["applications"]),
+        unallocated=unallocated_of(row),
+        rule_breaches=BREACHES.decode(breaches) if (breaches := row["rule_breaches"]) else (),
     )
+
+
+def unallocated_of(row: asyncpg.Record) -> Obligation:
+    """Make the obligation that is what of a payment is applied to nothing."""
+    total, version, seal, recorded_at = (row[name] for name in UNALLOCATED)
+    if not version:
+        return Obligation()
+    return Obligation(row["currency"], total, version=version, hash=seal, recorded_at=recorded_at)
 
 
 def values(payment: Payment) -> tuple[Any, ...]:
     """Give the values of a payment: what never changes, and what may."""
-    fixed, changing = plain_fixed(payment), plain_changing(payment)
-    return (*fixed, to_json(payment.metadata), *changing, to_json(payment.applications))
+    aside = payment.unallocated
+    return (
+        *plain_fixed(payment),
+        to_json(payment.metadata),
+        to_json(payment.rule_breaches),
+        *plain_changing(payment),
+        *(aside.total, aside.version, aside.hash, aside.recorded_at),
+        msgspec.json.encode(payment.applications).decode(),
+    )
 
 
 class PaymentTable(Table[Payment]):
     """The table of payments."""
 
     def __init__(self) -> None:
-        fixed, changing = {**FIXED, "metadata": "json"}, {**CHANGING, "applications": "json"}
+        fixed = {**FIXED, "metadata": "json", "rule_breaches": "json"}
+        changing = {**CHANGING, **UNALLOCATED, "applications": "json"}
         super().__init__(Payment.kind, PAYMENT, fixed, changing, read, values)
         self._load = WANTED.format(columns=self.columns)
         self._hold = HELD.format(load=self._load)

@@ -120,9 +120,9 @@ class Check:
                 payments.say_payment(payment)
             count += len(page)
             self._tell(len(page))
-        async for taken_back in self._books.taken_back(self._before):
-            for each in taken_back:
-                payments.say_taken_back(each)
+        async for documents in self._books.documents(self._before):
+            for document in documents:
+                payments.say_document(document)
         return count
 
     async def _say_adjustments(self, adjustments: Adjustments) -> None:

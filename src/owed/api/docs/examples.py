@@ -9,11 +9,11 @@ from owed.api.books import AdjustmentAsked, PaymentAsked
 from owed.api.docs import addresses, story
 from owed.api.fields import Schema
 from owed.api.problems import problem
+from owed.core.changing_payments import no_payment
 from owed.core.create import duplicate
 from owed.core.customers import CustomerMembers
 from owed.core.outcomes import Code, Fault, Refused, invalid, not_found
 from owed.core.preconditions import stale
-from owed.core.taking_back import no_payment
 from owed.engine.keys import IN_USE, REUSED
 
 REQUEST_ID = "4c9213021f38238400000001"

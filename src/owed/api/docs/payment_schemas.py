@@ -95,13 +95,14 @@ TAKEN: Schema = {
 """The further members of a reference that is taken."""
 
 
-def application(description: str) -> Schema:
+def application(description: str, **further: Schema) -> Schema:
     """Describe what of a payment went to one obligation, or what was taken back of it."""
     return objects(
         {
             "id": identifier(identifiers.APPLICATION, "The application's id."),
             "amount": minor_units("In minor units.", 1),
             **OBLIGATIONS,
+            **further,
         },
         ("id", "amount"),
         description,
@@ -142,7 +143,15 @@ def shown_payment() -> Schema:
         "amount_unallocated": minor_units("What of it was applied to nothing."),
         "currency": PAYMENT_FORM.members["currency"].schema,
     }
-    applications = listed(application("What of the payment went to one obligation."), "What it paid, in order.")
+    applications = listed(
+        application(
+            "What of the payment went to one obligation.",
+            amount_taken_back=minor_units("What refunds, reversals and moves took of it since, if anything.", 1),
+            allocation_id=identifier(identifiers.ALLOCATION, "The allocation that applied it, where one did."),
+            move_id=identifier(identifiers.MOVE, "The move that applied it, where one did."),
+        ),
+        "What it paid, in order.",
+    )
     times = {"paid_at": moment("When the payer paid."), "created_at": moment("When it was recorded here.")}
     return objects(
         {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from owed.core.ledger import seal
+from owed.core.ledger import UNALLOCATED, own_account, seal
 from owed.core.verification.broken import Broken
 from owed.core.verification.posting import CREDITING, OF_PAYMENTS, posting_fault, posting_of
 from owed.model.bill import BillStatus
@@ -20,7 +20,7 @@ class Head(NamedTuple):
     """What an object says of its obligation, and so of the last of its transfers.
 
     Attributes:
-        is_tracked: None for a bill; and what only a bill has is None for the others.
+        is_tracked: None for a bill and for unallocated money; and what only a bill has is None for the others.
     """
 
     id: str
@@ -79,6 +79,8 @@ class Chain:
             yield f"it is in {transfer.currency}, and the transfer before it in {last.currency}"
         if fault := posting_fault(posting_of(transfer)):
             yield fault
+        if transfer.total_after > 0 and own_account(transfer.obligation_id) == UNALLOCATED:
+            yield f"it takes {transfer.total_after} more than there is of unallocated money"
         if transfer.hash != seal(transfer, last.hash):
             yield "its hash is not that of its contents and of the transfer before it"
 
@@ -99,7 +101,10 @@ class Chain:
             yield "the object does not say when its last transfer was recorded"
         if last.version and head.currency != last.currency:
             yield f"the object's currency is {head.currency}, and that of its last transfer {last.currency}"
-        yield from self._faults_of_balance() if head.status is None else self._faults_of_bill(head.status)
+        if head.status is not None:
+            yield from self._faults_of_bill(head.status)
+        elif head.is_tracked is not None:
+            yield from self._faults_of_balance()
 
     def _faults_of_balance(self) -> Iterator[str]:
         if self.head.is_tracked != (Cause.OPENING in self.moved):

@@ -11,19 +11,25 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from owed.core.ledger import account_of
+from owed.core.ledger import account_of, own_account
 from owed.core.verification.broken import Broken
+from owed.core.verification.rows import COUNTED, DocumentRow, PaymentRow, faults_of_document, faults_of_payment
 from owed.model.identifiers import id_at, milliseconds
 from owed.model.payment import Application
-from owed.model.taken_back import Refund, Reversal, Share
-from owed.model.transfer import Cause, LedgerAccount, Transfer
+from owed.model.payment_document import Share
+from owed.model.reallocation import Allocation, Move
+from owed.model.taken_back import Refund, Reversal
+from owed.model.transfer import Cause, Transfer
 
 SUMS = 4096
 """How many sums there are: of five million payments, 1,200 share one."""
 
-CAUSES = {Refund.kind: Cause.REFUND, Reversal.kind: Cause.REVERSAL}
-COUNTED = {Refund.kind: "amount_refunded", Reversal.kind: "amount_reversed"}
-"""The members of a payment that count what was taken back."""
+CAUSES = {
+    Refund.kind: Cause.REFUND,
+    Reversal.kind: Cause.REVERSAL,
+    Allocation.kind: Cause.ALLOCATION,
+    Move.kind: Cause.MOVE,
+}
 
 TOTAL_AFTER = "total_after"
 """The member of a charge or a credit that says what was owed once it stood."""
@@ -33,9 +39,9 @@ class Line(NamedTuple):
     """What an amount is of.
 
     Attributes:
-        document_id: The payment, refund or reversal that says so.
-        part: The obligation that it is on; or the member of the payment that counts what was taken back.
-        account: Of the ledger, against the receivable; empty where it is no transfer.
+        document_id: The payment, refund, reversal, allocation or move that says so.
+        part: The obligation that it is on; or what of the payment follows from what changed it.
+        account: Of the ledger, against that of the obligation; empty where it is no transfer.
         occurred_at: When that happened; None where it is no transfer.
     """
 
@@ -44,41 +50,6 @@ class Line(NamedTuple):
     part: str
     currency: str
     account: str
-    occurred_at: datetime | None = None
-
-
-class PaymentRow(NamedTuple):
-    """What a payment says.
-
-    Attributes:
-        later: What took of it back after the time up to which payments are compared.
-    """
-
-    id: str
-    amount: int
-    currency: str
-    channel: str | None
-    paid_at: datetime
-    applications: tuple[Application, ...]
-    amount_refunded: int
-    amount_reversed: int
-    later: tuple["TakenBackRow", ...] = ()
-
-
-class TakenBackRow(NamedTuple):
-    """What a refund or a reversal says, and the channel of its payment.
-
-    Attributes:
-        channel: As `occurred_at`, it is read where its transfers are compared.
-    """
-
-    id: str
-    kind: str
-    payment_id: str
-    amount: int
-    currency: str
-    applications: tuple[Share, ...]
-    channel: str | None = None
     occurred_at: datetime | None = None
 
 
@@ -143,12 +114,12 @@ class Exactly:
         if transfer := self._transfers.get(line):
             sentence = f"it is of {line.document_id}, which is not there"
             return Broken(sentence, transfer.obligation_id, transfer.version, transfer.id)
-        return Broken("it is not there, and something took of it back", line.document_id)
+        return Broken("it is not there, and something changed it", line.document_id)
 
     def _fault(self, line: Line) -> Broken:
         said, found = self._said[line], self._found[line]
         if not line.account:
-            by = "its transfer" if line.part == TOTAL_AFTER else "its refunds and reversals"
+            by = "its transfer" if line.part == TOTAL_AFTER else "what changed it since"
             return Broken(f"{line.part} is {said}, and by {by} {found}", line.document_id)
         happened, transferred = time_of(line, self._said), time_of(line, self._found)
         if happened and transferred and happened != transferred:
@@ -159,7 +130,7 @@ class Exactly:
 
 
 class Payments:
-    """The payments of one tenant, with their refunds and reversals, and their transfers.
+    """The payments of one tenant, with all that changed them, and their transfers.
 
     Each line of a transfer names its account, so that what was cleared is what was paid less what was reversed.
 
@@ -179,9 +150,10 @@ class Payments:
         """
         for fault in faults_of_payment(row):
             raise Broken(fault, row.id)
-        account = account_of(Cause.PAYMENT, row.channel)
+        self._say_applied(row)
         for each in row.applications:
-            self._sides.say(Line(row.id, row.id, each.object_id, row.currency, account, row.paid_at), -each.amount)
+            if each.document_id is not None:
+                self._sides.say(made_of(row.id, each.document_id, each, row.currency), each.amount)
             if each.taken_back:
                 self._sides.say(taken_back_of(row.id, each.id, row.currency), each.taken_back)
         if row.amount_refunded:
@@ -189,38 +161,55 @@ class Payments:
         if row.amount_reversed:
             self._sides.say(counted(row.id, Reversal.kind, row.currency), row.amount_reversed)
         for later in row.later:
-            self._find_taken_back(later)
+            self._find_document(later)
 
-    def say_taken_back(self, row: TakenBackRow) -> None:
-        """Take in what a refund or a reversal says.
+    def _say_applied(self, row: PaymentRow) -> None:
+        """Take in where a payment's money went as it was made, and what of it went nowhere."""
+        account, aside = account_of(Cause.PAYMENT, row.channel), row.amount
+        for each in row.applications:
+            if each.document_id is None:
+                self._sides.say(Line(row.id, row.id, each.object_id, row.currency, account, row.paid_at), -each.amount)
+                aside -= each.amount
+        if aside:
+            self._sides.say(Line(row.id, row.id, row.id, row.currency, account, row.paid_at), -aside)
+
+    def say_document(self, row: DocumentRow) -> None:
+        """Take in what changed a payment.
 
         Raises:
             Broken: It contradicts itself.
         """
-        applied = sum(share.amount for share in row.applications)
-        if applied != row.amount:
-            raise Broken(f"its amount is {row.amount}, and its applications add up to {applied}", row.id)
+        for fault in faults_of_document(row):
+            raise Broken(fault, row.id)
         account = account_of(CAUSES[row.kind], row.channel)
-        for share in row.applications:
-            line = Line(row.payment_id, row.id, share.object_id, row.currency, account, row.occurred_at)
-            self._sides.say(line, share.amount)
-        self._find_taken_back(row)
+        parts = [(share.object_id, share.amount) for share in row.taken]
+        parts += [(share.object_id, -share.amount) for share in row.given]
+        for part, amount in (*parts, (row.payment_id, row.of_unallocated)):
+            if amount:
+                line = Line(row.payment_id, row.id, part, row.currency, account, row.occurred_at)
+                self._sides.say(line, amount)
+        self._find_document(row)
 
     def find_transfer(self, transfer: Transfer) -> None:
         """Take in a transfer, if it is of a payment."""
-        if transfer.payment_id is None:
+        if transfer.payment_id is None or transfer.cause == Cause.PASSED_ON:
             return
-        document_id = transfer.taken_back_id or transfer.payment_id
+        document_id = transfer.document_id or transfer.taken_back_id or transfer.payment_id
         if document_id.partition("_")[2] < self._end:
-            account = transfer.credit if transfer.debit == LedgerAccount.RECEIVABLE else transfer.debit
+            own = own_account(transfer.obligation_id)
+            account = transfer.credit if transfer.debit == own else transfer.debit
             obligation_id, occurred_at = transfer.obligation_id, transfer.occurred_at
             line = Line(transfer.payment_id, document_id, obligation_id, transfer.currency, account, occurred_at)
             self._sides.find(line, transfer.amount, transfer)
 
-    def _find_taken_back(self, row: TakenBackRow) -> None:
-        self._sides.find(counted(row.payment_id, row.kind, row.currency), row.amount)
-        for share in row.applications:
+    def _find_document(self, row: DocumentRow) -> None:
+        """Take in what follows of the payment from what changed it."""
+        if row.kind in COUNTED:
+            self._sides.find(counted(row.payment_id, row.kind, row.currency), row.amount)
+        for share in row.taken:
             self._sides.find(taken_back_of(row.payment_id, share.id, row.currency), share.amount)
+        for share in row.given:
+            self._sides.find(made_of(row.payment_id, row.id, share, row.currency), share.amount)
 
 
 def time_of(line: Line, side: Iterable[Line]) -> datetime | None:
@@ -238,15 +227,6 @@ def taken_back_of(payment_id: str, application_id: str, currency: str) -> Line:
     return Line(payment_id, payment_id, f"what was taken back of {application_id}", currency, "")
 
 
-def faults_of_payment(row: PaymentRow) -> Iterator[str]:
-    """Yield where a payment contradicts itself."""
-    applied = taken_back = 0
-    for each in row.applications:
-        applied += each.amount
-        taken_back += each.taken_back
-        if not 0 <= each.taken_back <= each.amount:
-            yield f"what was taken back of {each.id} is {each.taken_back}, of {each.amount}"
-    if applied != row.amount:
-        yield f"its amount is {row.amount}, and its applications add up to {applied}"
-    if taken_back != row.amount_refunded + row.amount_reversed:
-        yield f"what was taken back of its applications is {taken_back}, which is not what was refunded and reversed"
+def made_of(payment_id: str, document_id: str, made: Application | Share, currency: str) -> Line:
+    """Give the line of what an allocation or a move applied."""
+    return Line(payment_id, payment_id, f"{made.id} of {document_id}, on {made.object_id},", currency, "")

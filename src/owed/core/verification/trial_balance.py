@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from owed.core.ledger import own_account
 from owed.core.verification.broken import Broken
 from owed.core.verification.chain import Head
 from owed.model.transfer import LedgerAccount, Transfer
@@ -15,7 +16,7 @@ class TrialBalance:
 
     def __init__(self) -> None:
         self._moved: Counter[tuple[str, str, str]] = Counter()
-        self._owed: Counter[str] = Counter()
+        self._owed: Counter[tuple[str, str]] = Counter()
 
     def post(self, transfer: Transfer) -> None:
         """Take in a transfer."""
@@ -24,7 +25,7 @@ class TrialBalance:
     def owe(self, head: Head) -> None:
         """Take in what an object owes."""
         if head.currency is not None:
-            self._owed[head.currency] += head.total
+            self._owed[head.currency, own_account(head.id)] += head.total
 
     def accounts(self) -> dict[tuple[str, str], int]:
         """Give the total of each currency and account: debits less credits."""
@@ -35,13 +36,14 @@ class TrialBalance:
         return dict(totals)
 
     def compare(self) -> None:
-        """Compare the receivable with what the objects owe.
+        """Compare the receivable with what the objects owe, and unallocated money with what payments say of it.
 
         Raises:
             Broken: They differ in some currency.
         """
         accounts = self.accounts()
-        for currency in sorted({each for each, _ in accounts} | {*self._owed}):
-            receivable, owed = accounts.get((currency, LedgerAccount.RECEIVABLE), 0), self._owed[currency]
-            if receivable != owed:
-                raise Broken(f"it is {receivable} in {currency}, and the objects owe {owed}", "receivable")
+        for currency in sorted({each for each, _ in (*accounts, *self._owed)}):
+            for account in (LedgerAccount.RECEIVABLE, LedgerAccount.UNALLOCATED):
+                moved, owed = accounts.get((currency, account), 0), self._owed[currency, account]
+                if moved != owed:
+                    raise Broken(f"it is {moved} in {currency}, and the objects come to {owed}", account)

@@ -62,3 +62,60 @@ CREATE INDEX attribution_by_object ON attribution (tenant_id, object_id, id);
 CREATE INDEX attribution_by_actor ON attribution (tenant_id, actor COLLATE "C", id);
 CREATE INDEX attribution_by_command ON attribution (tenant_id, command, id);
 CREATE INDEX attribution_by_key ON attribution (tenant_id, key_id, id);
+
+-- Money that was received and may fit nothing. What of a payment is applied to nothing is an obligation of the
+-- merchant's: its total is never above zero, and its transfers are under the id of the payment.
+ALTER TABLE payment
+    ADD COLUMN is_received boolean NOT NULL DEFAULT false,
+    ADD COLUMN rule_breaches json,
+    ADD COLUMN unallocated_customer_id text COLLATE "C",
+    ADD COLUMN unallocated_total bigint NOT NULL DEFAULT 0,
+    ADD COLUMN unallocated_version bigint NOT NULL DEFAULT 0,
+    ADD COLUMN unallocated_hash bytea NOT NULL DEFAULT '',
+    ADD COLUMN unallocated_transferred_at timestamptz,
+    ADD CHECK (unallocated_total <= 0 AND amount_refunded + amount_reversed - unallocated_total <= amount);
+
+-- A payment that was applied whole is in none of these: it costs nothing to look for those that were not.
+CREATE INDEX payment_unallocated ON payment (tenant_id, id) WHERE unallocated_total < 0;
+CREATE INDEX payment_unallocated_of_customer ON payment (tenant_id, unallocated_customer_id, id)
+    WHERE unallocated_total < 0;
+CREATE INDEX payment_with_transfers ON payment (tenant_id, id) WHERE unallocated_version > 0;
+
+ALTER TABLE refund
+    ADD COLUMN amount_unallocated bigint NOT NULL DEFAULT 0 CHECK (amount_unallocated BETWEEN 0 AND amount);
+ALTER TABLE reversal
+    ADD COLUMN amount_unallocated bigint NOT NULL DEFAULT 0 CHECK (amount_unallocated BETWEEN 0 AND amount);
+
+CREATE TABLE allocation (
+    tenant_id           integer NOT NULL,
+    id                  text COLLATE "C" NOT NULL,
+    payment_id          text COLLATE "C" NOT NULL,
+    external_reference  text COLLATE "C",
+    amount              bigint NOT NULL CHECK (amount BETWEEN 1 AND 999999999999),
+    currency            text COLLATE "C" NOT NULL,
+    reason              text,
+    applications        json NOT NULL,
+    metadata            json,
+    created_at          timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, external_reference),
+    FOREIGN KEY (tenant_id, payment_id) REFERENCES payment
+);
+
+-- Where money was, and where it is; without applications it is unallocated.
+CREATE TABLE move (
+    tenant_id           integer NOT NULL,
+    id                  text COLLATE "C" NOT NULL,
+    payment_id          text COLLATE "C" NOT NULL,
+    external_reference  text COLLATE "C",
+    amount              bigint NOT NULL CHECK (amount BETWEEN 1 AND 999999999999),
+    currency            text COLLATE "C" NOT NULL,
+    reason              text,
+    origin              json NOT NULL,
+    applications        json NOT NULL,
+    metadata            json,
+    created_at          timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, external_reference),
+    FOREIGN KEY (tenant_id, payment_id) REFERENCES payment
+);
