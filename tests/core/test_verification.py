@@ -95,6 +95,16 @@ def test_sums_differ_where_an_amount_is_of_something_else(member: str) -> None:
     assert sums.differing() != []
 
 
+@pytest.mark.parametrize("number", range(100))
+def test_what_came_and_went_again_elsewhere_makes_a_difference(number: int) -> None:
+    sums = Sums()
+    for sign, moment in ((1, NOW), (-1, NOW + number * SECOND + SECOND)):
+        sums.say(LINE._replace(occurred_at=moment), sign * 100)
+        sums.find(LINE._replace(account="discounts", occurred_at=moment), sign * 100)
+
+    assert sums.differing() != []
+
+
 def test_only_the_payments_of_some_sums_are_compared_one_by_one() -> None:
     sums = Sums()
     sums.say(LINE, 3)

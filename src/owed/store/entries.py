@@ -50,9 +50,6 @@ DOCUMENTS = {
 
 EVERY_VERSION = (0, 2**63 - 1)
 
-DOCUMENTS = {ALLOCATION: "allocation_id", MOVE: "move_id", CHARGE: "charge_id", CREDIT: "credit_id"}
-"""The member that names the document of a transfer, by the prefix of its id."""
-
 START = datetime(1, 1, 1, tzinfo=UTC)
 
 
