@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from owed.model.attribution import Actor
 from owed.model.money import MAX_TOTAL
 from tests.core.samples import JANE, KEY
-from tests.properties.requests import CREATE, PAY, TAKE_BACK, UPDATE, VOIDING, Fresh, Nth, Request
+from tests.properties.requests import ADJUST, CREATE, PAY, TAKE_BACK, UNDO, UPDATE, VOIDING, Fresh, Nth, Request
 
 Draw = st.DrawFn
 Strategy = st.SearchStrategy[Any]
@@ -212,9 +212,43 @@ def returns(draw: Draw) -> Request:
     return Request(TAKE_BACK, kind, body | further, name, draw(conditions), actor=draw(actors), key=draw(keys))
 
 
+optional_of_adjustments: dict[str, Strategy] = {
+    "currency": balanced["currency"],
+    "external_reference": references_of_payments,
+    "reason": st.just("0.8 kWh"),
+    "occurred_at": optional_of_payments["paid_at"],
+    "metadata": metadata,
+}
+floors = st.sampled_from([-1_000, 0, 0, 1])
+
+
+@st.composite
+def adjustments(draw: Draw) -> Request:
+    """Draw charges and credits, on balances and on bills."""
+    kind = draw(st.sampled_from(["charge", "charge", "credit"]))
+    on = draw(st.sampled_from(["customer", "account"] + ["bill"] * 2 * (kind == "credit")))
+    body = {"amount": draw(paid_sums)} | draw(st.fixed_dictionaries({}, optional=optional_of_adjustments))
+    if kind == "charge" and draw(st.booleans()):
+        body["floor"] = draw(floors)
+    if on == "bill":
+        body["type"] = draw(st.sampled_from(["credit_note", "discount", "write_off"]))
+    name = [on, draw(names_of(on))]
+    return Request(ADJUST, kind, body | draw(wrong), name, draw(conditions), actor=draw(actors), key=draw(keys))
+
+
+@st.composite
+def undoings(draw: Draw) -> Request:
+    """Draw reversals of charges and credits, some of them a second time, or on something else."""
+    kind, number = draw(st.sampled_from(["charge", "credit"])), draw(hot_places)
+    on = draw(st.sampled_from([*[Nth(kind, number, "object_id")] * 9, Nth("account", 0, "id")]))
+    name = [on, draw(st.sampled_from([*[Nth(kind, number, "id")] * 6, "p0", "nobody"]))]
+    return Request(UNDO, kind, {}, name, draw(conditions), actor=draw(actors), key=draw(keys))
+
+
 MAKES = [creations(kind) for kind in ("customer", "account", "bill", "bill", "bill")]
 CHANGES = [updates(kind) for kind in ("customer", "account", "bill", "bill", "settings")]
 ANY = [*MAKES, *CHANGES, corrections(), corrections(), voidings(), *[payments()] * 4, *[returns()] * 2]
+ANY += [*[adjustments()] * 3, undoings()]
 
 
 @st.composite
@@ -226,6 +260,6 @@ def crowds(draw: Draw, most: int) -> list[Request]:
 @st.composite
 def contests(draw: Draw) -> list[Request]:
     """Draw requests for the same moment that are likely to want the same."""
-    changes = [corrections(), updates("bill"), updates("settings"), payments(), returns()]
+    changes = [corrections(), updates("bill"), updates("settings"), payments(), returns(), adjustments(), undoings()]
     kind = draw(st.sampled_from([*changes * 2, *MAKES[:3]]))
     return [draw(kind) for _ in range(draw(st.integers(2, 4)))]

@@ -30,6 +30,12 @@ def faults_of_payment(request: Request, shown: Json) -> Iterator[str]:
         yield f"{request} was applied as {parts}"
 
 
+def faults_of_adjustment(request: Request, shown: Json) -> Iterator[str]:
+    """A charge or a credit shows what was given."""
+    if not holds(shown, without(("occurred_at",), request.body)):
+        yield f"{request} gave {shown}"
+
+
 class Family:
     """What there is, by name, and each object as it was when it was made."""
 

@@ -13,6 +13,7 @@ import msgspec
 
 from owed.core.ledger import seal
 from owed.model.account import Account
+from owed.model.adjustment import Adjustment
 from owed.model.bill import Bill
 from owed.model.billing_object import BillingObject
 from owed.model.customer import Customer
@@ -25,6 +26,9 @@ from owed.model.transfer import Cause, LedgerAccount, Transfer
 Json = dict[str, Any]
 Item = TypeVar("Item")
 Money = Payment | TakenBack
+
+ADJUSTING = {Cause.CHARGE, Cause.CREDIT, Cause.CREDIT_NOTE, Cause.DISCOUNT, Cause.WRITE_OFF}
+"""The causes of charges and credits. Their events show the object, and not what they are of."""
 
 CONSTANT = {
     Customer.kind: ("id", "external_reference"),
@@ -40,6 +44,7 @@ class Change(NamedTuple):
     Attributes:
         total: What was owed before, whether it was tracked or not.
         moved: What an event told of money that came in or was taken back.
+        adjusted: The transfer of a charge or a credit, where that explains it.
     """
 
     kind: str
@@ -47,6 +52,7 @@ class Change(NamedTuple):
     after: Json
     total: int = 0
     moved: Json | None = None
+    adjusted: Transfer | None = None
 
     @property
     def settles(self) -> bool:
@@ -67,6 +73,8 @@ class Change(NamedTuple):
         """Yield cause, amount and currency of the transfers that it takes."""
         if self.moved is not None:
             yield cause_of(self.moved), raised_by(self.moved), self.moved["currency"]
+        elif self.adjusted is not None:
+            yield self.adjusted.cause, self.adjusted.amount, self.adjusted.currency
         elif self.kind == Bill.kind:
             yield from self._transfers_of_bill()
         elif "balance" in self.after and "balance" not in (self.before or {}):
@@ -109,8 +117,8 @@ def faults_of(
     """Yield what is wrong with one object."""
     yield from faults_of_parents(item, standing)
     yield from faults_of_chain(item.obligation, transfers)
-    yield from faults_of_history(item, events)
-    expected = [each for change in changes(item.kind, events) for each in change.transfers()]
+    yield from faults_of_history(item, events, transfers)
+    expected = [each for change in changes(item.kind, events, transfers) for each in change.transfers()]
     if expected != [(transfer.cause, transfer.amount, transfer.currency) for transfer in transfers]:
         yield f"its events told of {expected}, its transfers are {transfers}"
     if isinstance(item, Bill):
@@ -159,11 +167,11 @@ def faults_of_sums(obligation: Obligation, transfers: list[Transfer]) -> Iterato
         yield f"owes {obligation.total} {obligation.currency}, its transfers sum to {dict(sums)}"
 
 
-def faults_of_history(item: BillingObject, events: list[Event]) -> Iterator[str]:
+def faults_of_history(item: BillingObject, events: list[Event], transfers: list[Transfer]) -> Iterator[str]:
     """The events are numbered without gaps, tell each change once, and end with what stands."""
     if [event.sequence for event in events] != list(range(1, item.event_sequence + 1)):
         yield f"has events {[event.sequence for event in events]}, and counts {item.event_sequence}"
-    told = changes(item.kind, events)
+    told = changes(item.kind, events, transfers)
     if len(told) != item.version:
         yield f"is at version {item.version}, its events tell of {len(told)} changes"
     if [event.type for event in events] != [kind for change in told for kind in change.events()]:
@@ -213,10 +221,37 @@ def faults_of_one_payment(payment: Payment, taken_back: list[Any], transfers: li
         yield f"the applications of {payment} do not add up"
 
 
-def changes(kind: str, events: Iterable[Event]) -> list[Change]:
-    """List the changes that the events of an object tell of; `bill.paid` tells of one that was told just before."""
+def faults_of_adjustments(
+    objects: Iterable[BillingObject], items: Iterable[Adjustment], transfers: Iterable[Transfer]
+) -> Iterator[str]:
+    """Each charge and credit has its transfer, and where it was undone one more; a floor was kept to by each."""
+    items = list(items)
+    moved = grouped((each for each in transfers if each.cause in ADJUSTING), lambda each: each.document_id)
+    if strangers := moved.keys() - {item.id for item in items}:
+        yield f"transfers of charges and credits that are not there: {strangers}"
+    for item in items:
+        expected = [item.effect, -item.effect] if item.reversed_at else [item.effect]
+        posted = moved.get(item.id, [])
+        if [(item.object_id, amount) for amount in expected] != [(each.obligation_id, each.amount) for each in posted]:
+            yield f"{item} has the transfers {posted}"
+        floor = getattr(item, "floor", None)
+        if floor is not None and -item.total_after < floor:
+            yield f"{item} went below its floor"
+    standing = grouped((item for item in items if not item.reversed_at), lambda item: item.object_id)
+    for bill in (item for item in objects if isinstance(item, Bill)):
+        if bill.amount_credited != sum(each.amount for each in standing.get(bill.id, [])):
+            yield f"{bill} was credited by {standing.get(bill.id)}"
+
+
+def changes(kind: str, events: Iterable[Event], transfers: Iterable[Transfer] = ()) -> list[Change]:
+    """List the changes that the events of an object tell of; `bill.paid` tells of one that was told just before.
+
+    Args:
+        transfers: Those of the object: charges and credits are told as the object after them.
+    """
     told: list[Change] = []
-    total = 0
+    posted = list(transfers)
+    total = place = 0
     for event in events:
         data = shown_by(event)
         before = told[-1].after if told else None
@@ -225,9 +260,18 @@ def changes(kind: str, events: Iterable[Event]) -> list[Change]:
         if before is not None and event.type.startswith("obligation."):
             told.append(Change(kind, before, after_moving(before, raised_by(data)), total, data))
         else:
-            told.append(Change(kind, before, data, total))
-        total += sum(amount for _, amount, _ in told[-1].transfers())
+            ahead = posted[place] if place < len(posted) else None
+            told.append(Change(kind, before, data, total, adjusted=ahead if explains(ahead, before, data) else None))
+        moves = list(told[-1].transfers())
+        total, place = total + sum(amount for _, amount, _ in moves), place + len(moves)
     return told
+
+
+def explains(transfer: Transfer | None, before: Json | None, after: Json) -> bool:
+    """Tell whether a transfer is of a charge or a credit that makes of an object what is shown after it."""
+    if transfer is None or before is None or transfer.cause not in ADJUSTING:
+        return False
+    return after == after_moving(before, transfer.amount) | {"currency": transfer.currency}
 
 
 def after_moving(shown: Json, raised: int) -> Json:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from owed.api import settings as settings_form
 from owed.api.accounts import ACCOUNTS
+from owed.api.adjustments import WAYS, Adjusting
 from owed.api.bills import BILLS, VOID
 from owed.api.customers import CUSTOMERS
 from owed.api.fields import Faults
@@ -12,6 +13,7 @@ from owed.api.forms import read_members
 from owed.api.payments import read_payment
 from owed.api.resource import Resource
 from owed.api.taken_back import REFUNDS, REVERSALS, TakingBack
+from owed.core.adjusting import ReverseAdjustment
 from owed.core.bills import Void
 from owed.core.command import Command
 from owed.core.create import Create
@@ -29,6 +31,7 @@ from owed.model.tenant_settings import SettingsRecord, TenantSettings
 from tests.core.samples import KEY, Stamps
 
 CREATE, UPDATE, VOIDING, PAY, TAKE_BACK = "create", "update", "void", "pay", "take back"
+ADJUST, UNDO = "adjust", "undo"
 
 RESOURCES: dict[str, Resource[Any]] = {resource.kind: resource for resource in (CUSTOMERS, ACCOUNTS, BILLS)}
 
@@ -37,6 +40,11 @@ TAKING_BACK: dict[str, tuple[TakingBack, type[TakeBack]]] = {
     "refund": (REFUNDS, RefundPayment),
     "reversal": (REVERSALS, ReversePayment),
 }
+
+
+ADJUSTING: dict[tuple[str, str], Adjusting] = {(way.kind, way.object_kind): way for way in WAYS}
+KINDS = {"bcus": "customer", "bacc": "account", "bill": "bill"}
+"""What an object is, by the beginning of its id."""
 
 
 class Nth(NamedTuple):
@@ -66,7 +74,8 @@ class Request(NamedTuple):
     """A request, whole but for its method and path.
 
     Attributes:
-        name: The object that the path names, if it names one.
+        name: The object that the path names, if it names one. To adjust one is to name its kind too, and to undo that
+            is to name the object, and what was done to it.
         is_merge: Whether the body is a merge patch.
         is_whole: Whether the object is sent back as it was shown, with the body over it.
     """
@@ -135,12 +144,26 @@ def command(request: Request, settings: TenantSettings) -> Command:
         given = form.read(request.body, faults)
         whose: dict[str, Any] = {"tenant_id": tenant_id, "actor": actor, "faults": tuple(faults.found)}
         return take_back(**whose, payment=request.name, if_match=if_match, **given)
+    if request.verb in {ADJUST, UNDO}:
+        return adjusting(request, faults)
     members = members_of(request, faults)
     found = tuple(faults.found)
     if request.verb == CREATE:
         return Create(tenant_id=tenant_id, actor=actor, members=members, settings=settings, faults=found)
     change = Update if request.verb == VOIDING else RESOURCES[request.kind].change
     return change(tenant_id=tenant_id, actor=actor, name=request.name, members=members, if_match=if_match, faults=found)
+
+
+def adjusting(request: Request, faults: Faults) -> Command:
+    """Read a request that charges or credits an object, or that reverses what was done so."""
+    whose: dict[str, Any] = {"tenant_id": request.tenant_id, "actor": request.actor, "if_match": request.if_match}
+    if request.verb == UNDO:
+        on, done = request.name
+        return ReverseAdjustment(**whose, object_kind=KINDS[on[:4]], object_name=on, kind=request.kind, name=done)
+    object_kind, name = request.name
+    way = ADJUSTING[request.kind, object_kind]
+    given = way.read(request.body, faults)
+    return way.command(**whose, object_kind=object_kind, name=name, faults=tuple(faults.found), **given)
 
 
 def members_of(request: Request, faults: Faults) -> Members[Any]:

@@ -23,9 +23,9 @@ from owed.database.pool import Pool
 from owed.engine.pending import Reply
 from tests.core.samples import Stamps
 from tests.properties import bodies
-from tests.properties.effects import Family, faults_of_change, faults_of_payment
-from tests.properties.promises import faults, faults_of_money
-from tests.properties.requests import CREATE, PAY, TAKE_BACK, Fresh, Nth, Request, Sent
+from tests.properties.effects import Family, faults_of_adjustment, faults_of_change, faults_of_payment
+from tests.properties.promises import faults, faults_of_adjustments, faults_of_money
+from tests.properties.requests import ADJUST, CREATE, PAY, TAKE_BACK, UNDO, Fresh, Nth, Request, Sent
 from tests.properties.worlds import InMemory, Link, OnPostgres, Record
 
 SOAK = int(os.environ.get("OWED_SOAK") or 0)
@@ -77,6 +77,11 @@ class TwoWorlds(RuleBasedStateMachine):
         self.refuse_untold_effects(self.runner.run(self.postgres.record()))
         paid = {"amount": 1, "currency": "ZAR", "bill": "a"}
         self.ask([Request(PAY, "payment", paid, tenant_id=tenant) for tenant in self.postgres.tenants])
+        self.refuse_untold_effects(self.runner.run(self.postgres.record()))
+        for kind in ("charge", "credit"):
+            adjusted = Request(ADJUST, kind, {"amount": 1}, ["customer", "a"])
+            self.ask([adjusted._replace(tenant_id=tenant) for tenant in self.postgres.tenants])
+            self.refuse_untold_effects(self.runner.run(self.postgres.record()))
 
     @rule(tenant=tenants, request=bodies.creations("customer") | bodies.creations("account"), worker=workers)
     def create_owner(self, tenant: int, request: Request, worker: int) -> None:
@@ -116,6 +121,16 @@ class TwoWorlds(RuleBasedStateMachine):
     @rule(tenant=tenants, request=bodies.returns(), worker=workers)
     def take_back(self, tenant: int, request: Request, worker: int) -> None:
         """Refund or reverse a payment, in part or in full, or be told that it holds no more."""
+        self.ask([self.meant(tenant, request)], worker)
+
+    @rule(tenant=tenants, request=bodies.adjustments(), worker=workers)
+    def adjust(self, tenant: int, request: Request, worker: int) -> None:
+        """Charge or credit a balance, or take something off a bill, or be told that it would be too much."""
+        self.ask([self.meant(tenant, request)], worker)
+
+    @rule(tenant=tenants, request=bodies.undoings(), worker=workers)
+    def undo(self, tenant: int, request: Request, worker: int) -> None:
+        """Reverse a charge or a credit, or be told that it was reversed already."""
         self.ask([self.meant(tenant, request)], worker)
 
     @rule(tenant=tenants, request=bodies.updates("settings"), worker=workers)
@@ -227,6 +242,8 @@ class TwoWorlds(RuleBasedStateMachine):
             assert getattr(in_memory, table) == getattr(on_postgres, table), table
         assert list(faults(on_postgres.objects, on_postgres.transfers, on_postgres.events)) == []
         assert list(faults_of_money(on_postgres.payments, on_postgres.transfers)) == []
+        adjusted = faults_of_adjustments(on_postgres.objects, on_postgres.adjustments, on_postgres.transfers)
+        assert list(adjusted) == []
         self.refuse_untold_effects(on_postgres)
         self.refuse_nobodys_words(on_postgres)
 
@@ -240,6 +257,8 @@ class TwoWorlds(RuleBasedStateMachine):
                 assert list(family.faults(request)) == []
             elif request.verb in {PAY, TAKE_BACK}:
                 assert list(faults_of_payment(request, json.loads(reply.answer.body))) == []
+            elif request.verb in {ADJUST, UNDO}:
+                assert list(faults_of_adjustment(request, json.loads(reply.answer.body))) == []
             else:
                 assert list(faults_of_change(request, json.loads(reply.answer.body))) == []
         assert record.names() == self.made

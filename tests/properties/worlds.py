@@ -14,6 +14,7 @@ from owed.database.pool import Pool
 from owed.engine.engine import Engine
 from owed.engine.pending import Reply
 from owed.engine.store import AnswerKey
+from owed.model.adjustment import Adjustment, Charge, Credit
 from owed.model.answer import Answer, KeptAnswer
 from owed.model.attribution import Actor, Attribution
 from owed.model.bill import Bill
@@ -26,6 +27,7 @@ from owed.model.tenant_settings import SettingsRecord, TenantSettings
 from owed.model.transfer import Transfer
 from owed.store import settings
 from owed.store.accounts import ACCOUNTS
+from owed.store.adjustments import CHARGES, CREDITS
 from owed.store.bills import BILLS
 from owed.store.customers import CUSTOMERS
 from owed.store.memory import MemoryStore, Tables
@@ -43,6 +45,7 @@ DAY = timedelta(days=1)
 Money = Payment | Refund | Reversal
 
 MONEY: tuple[Table[Any], ...] = (PAYMENTS, REFUNDS, REVERSALS)
+ADJUSTMENTS: tuple[Table[Any], ...] = (CHARGES, CREDITS)
 TABLES: tuple[Table[Any], ...] = (ACCOUNTS, BILLS, CUSTOMERS)
 """In the order of their kinds, which is also the order of the keys in memory."""
 
@@ -52,6 +55,7 @@ class Record(NamedTuple):
 
     objects: list[BillingObject]
     payments: list[Money]
+    adjustments: list[Adjustment]
     statuses: dict[tuple[int, str], str]
     settings: list[SettingsRecord]
     transfers: list[Transfer]
@@ -142,15 +146,17 @@ class InMemory:
         everything = [item for _, item in sorted(tables.objects.items())]
         objects = [item for item in everything if isinstance(item, BillingObject)]
         payments = [item for item in everything if isinstance(item, Payment | Refund | Reversal)]
+        adjustments: list[Adjustment] = [item for item in everything if isinstance(item, Charge | Credit)]
         return Record(
             objects,
             payments,
+            adjustments,
             {(item.tenant_id, item.id): item.status.value for item in objects if isinstance(item, Bill)},
             [item for item in everything if isinstance(item, SettingsRecord)],
             [tables.transfers[key] for key in sorted(tables.transfers)],
             [tables.events[key] for key in sorted(tables.events)],
             [tables.attributions[key] for key in sorted(tables.attributions)],
-            {(item.tenant_id, term, item.id) for item in (*objects, *payments) for term in item.terms()},
+            {(item.tenant_id, term, item.id) for item in (*objects, *payments, *adjustments) for term in item.terms()},
             {key: kept for key in sorted(tables.answers) if (kept := self.store.kept(key))},
         )
 
@@ -202,7 +208,7 @@ class OnPostgres:
 
     async def record(self) -> Record:
         """Read everything, with statements of our own."""
-        rows = {table.kind: await self._rows(table.kind, "tenant_id, id") for table in (*TABLES, *MONEY)}
+        rows = {table.kind: await self._rows(table.kind, "tenant_id, id") for table in (*TABLES, *MONEY, *ADJUSTMENTS)}
         tenants = await self._reader.fetch("SELECT * FROM tenant WHERE id = ANY($1) ORDER BY id", self.tenants)
         transfers = await self._rows("transfer", "tenant_id, obligation_id, version")
         events = await self._rows("event", "tenant_id, object_id, sequence")
@@ -212,6 +218,7 @@ class OnPostgres:
         return Record(
             [table.from_row(row) for table in TABLES for row in rows[table.kind]],
             [table.from_row(row) for table in MONEY for row in rows[table.kind]],
+            [table.from_row(row) for table in ADJUSTMENTS for row in rows[table.kind]],
             {(row["tenant_id"], row["id"]): row["status"] for row in rows[Bill.kind]},
             [settings.from_row(row) for row in tenants],
             [transfer(row) for row in transfers],
