@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from owed.core import allotting, journal, receiving, rules, taking_back
+from owed.core import adjusting, allotting, journal, receiving, rules, taking_back
 from owed.core.rules import Explanation, Payable, Rule
 from owed.core.state import Name, State
 from owed.engine import attempts, deciding
@@ -94,6 +94,29 @@ def what_is_settled_may_be_paid_again(patch: pytest.MonkeyPatch) -> None:
         return msgspec.structs.replace(right, rules=tuple(rule for rule in right.rules if rule not in forgotten))
 
     patch.setattr(allotting, "explain", explain)
+
+
+def charges_go_below_the_floor(patch: pytest.MonkeyPatch) -> None:
+    """A charge is refused only where nothing is left above its floor, however large it is."""
+    right = adjusting.ChargeBalance.forbidden
+
+    def forbidden(command: Any, item: Any, _amount: int) -> Any:
+        return right(command, item, 1)
+
+    patch.setattr(adjusting.ChargeBalance, "forbidden", forbidden)
+
+
+def reversals_forget_what_was_credited(patch: pytest.MonkeyPatch) -> None:
+    """A credit that is taken back raises what remains of the bill, and still counts as credited."""
+    right = adjusting.adjusted
+
+    def adjusted(item: Any, adjustment: Any, effect: int, *given: Any) -> Any:
+        if not isinstance(item, Bill) or effect < 0:
+            return right(item, adjustment, effect, *given)
+        bill = msgspec.structs.replace(item, amount_credited=item.amount_credited + effect)
+        return right(bill, adjustment, effect, *given)
+
+    patch.setattr(adjusting, "adjusted", adjusted)
 
 
 def time_stands_still_in_the_ledger(patch: pytest.MonkeyPatch) -> None:

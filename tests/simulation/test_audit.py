@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from owed.engine.pending import Reply
+from owed.model.adjustment import Charge
 from owed.model.answer import Answer
 from owed.model.bill import Bill
 from owed.model.billing_object import BillingObject
@@ -46,6 +47,10 @@ STEPS = in_turn(
     payment(2, account="a1"),
     (Verb.REFUND, "payment", "#4", {"amount": 3}),
     payment(4, bill="b1"),
+    (Verb.CHARGE, "customer", "c1", {"amount": 2}),
+    (Verb.CREDIT, "bill", "b1", {"amount": 3, "type": "discount"}),
+    (Verb.UNDO, "customer", "c1", {"charge": "#8"}),
+    payment(1, bill="b1"),
 )
 
 
@@ -133,6 +138,9 @@ DEEDS: dict[str, Callable[[Tables], Any]] = {
     "an application is taken back": take_an_application_back,
     "a payment skips a version": lambda tables: put(tables.objects, last(tables.objects, Payment), version=9),
     "a refund is larger": lambda tables: put(tables.objects, last(tables.objects, Refund), amount=1_000_000),
+    "a bill was credited less": lambda tables: put(tables.objects, paid_bill(tables), amount_credited=0),
+    "a charge is larger": lambda tables: put(tables.objects, last(tables.objects, Charge), amount=1_000_000),
+    "a charge was never reversed": lambda tables: put(tables.objects, last(tables.objects, Charge), reversed_at=None),
     "a request is done again": do_it_again,
 }
 

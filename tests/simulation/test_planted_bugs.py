@@ -40,6 +40,8 @@ def test_a_bug_in_the_store_is_found_and_shown_in_a_few_steps(make_store: MakeSt
     [
         (bugs.refunds_forget_amount_paid, "amount_paid is "),
         (bugs.what_is_settled_may_be_paid_again, "which ['overpayment_allowed'] forbid"),
+        (bugs.charges_go_below_the_floor, "below its floor"),
+        (bugs.reversals_forget_what_was_credited, "was credited "),
         (bugs.time_stands_still_in_the_ledger, "is recorded at"),
         (bugs.clients_hear_before_the_commit, "was answered 201, and nothing was done"),
     ],

@@ -7,12 +7,14 @@ from typing import Any
 import msgspec
 
 from owed.engine.pending import Reply
+from owed.model.adjustment import Adjustment
 from owed.model.attribution import Attribution
 from owed.model.event import Event
 from owed.model.named import Named
 from owed.model.payment import Payment
 from owed.model.taken_back import TakenBack
 from owed.model.transfer import Transfer
+from owed.simulation.adjustments import Adjustments
 from owed.simulation.clocks import Clock
 from owed.simulation.effects import Effects
 from owed.simulation.histories import Entry
@@ -23,7 +25,18 @@ from owed.simulation.steps import TENANTS, Ask, Verb
 from owed.simulation.watch import Watch
 from owed.store.memory import Tables
 
-SHOWN = ("external_reference", "currency", "balance", "amount_due", "amount_paid", "amount", "reason", "channel")
+SHOWN = (
+    "external_reference",
+    "currency",
+    "balance",
+    "amount_due",
+    "amount_paid",
+    "amount",
+    "reason",
+    "channel",
+    "floor",
+    "type",
+)
 """Members that are shown as they are given."""
 
 
@@ -39,6 +52,7 @@ class Audit:
         self.effects = Effects(clock)
         self.ledger = Ledger()
         self.payments = Payments(self.ledger)
+        self.adjustments = Adjustments(self.ledger)
         self.objects = Objects(self.ledger)
         self._tables = tables
         self._watched = {
@@ -81,13 +95,15 @@ class Audit:
         yield from (fault for row in attributions for fault in self.effects.done(row))
         touched = {(item.tenant_id, item.id) for item in objects}
         yield from (fault for item in objects for fault in self._stand(item))
-        posted, expected = self._posted(transfers), self._expected(events)
+        posted = self._posted(transfers)
+        expected = self._expected(events, posted)
         for key in sorted(posted.keys() | expected.keys()):
             touched.add(key)
             if posted[key] != expected[key]:
                 yield f"{self.objects.called(key)} has the transfers {posted[key]}, and not {expected[key]}"
         yield from self.objects.faults(touched)
         yield from self.payments.faults()
+        yield from self.adjustments.faults()
         yield from self._faults_of_sums()
 
     def _stand(self, item: Named) -> Iterator[str]:
@@ -95,6 +111,8 @@ class Audit:
             self.payments.stand(item)
         elif isinstance(item, TakenBack):
             self.payments.take_back(item)
+        elif isinstance(item, Adjustment):
+            self.adjustments.stand(item)
         yield from self.objects.stand(item)
 
     def _posted(self, transfers: list[Transfer]) -> dict[Key, list[Entry]]:
@@ -106,12 +124,14 @@ class Audit:
             self.faults += (f"{self.objects.called(key)}: {fault}" for fault in self.ledger.post(transfer))
         return posted
 
-    def _expected(self, events: list[Event]) -> dict[Key, list[Entry]]:
+    def _expected(self, events: list[Event], posted: dict[Key, list[Entry]]) -> dict[Key, list[Entry]]:
         """Take in events, and give the transfers that they must stand for, by obligation."""
         expected: dict[Key, list[Entry]] = defaultdict(list)
         for event in events:
             self.payments.hear(event)
-            expected[event.tenant_id, event.object_id] += self.objects.hear(event)
+            key = event.tenant_id, event.object_id
+            ahead = posted[key][len(expected[key]) :]
+            expected[key] += self.objects.hear(event, ahead[0] if ahead else None)
         return expected
 
     def _faults_of_sums(self) -> Iterator[str]:

@@ -13,6 +13,9 @@ from owed.model.transfer import Cause, Transfer
 
 Json = dict[str, Any]
 
+ADJUSTING = {Cause.CHARGE, Cause.CREDIT, Cause.CREDIT_NOTE, Cause.DISCOUNT, Cause.WRITE_OFF}
+"""The causes of charges and credits. Their events show the object, and not what they are of."""
+
 MOST_PAID = 99_999_999
 MOST_OWED = 2**53 - 1
 
@@ -25,11 +28,13 @@ class Entry(NamedTuple):
     currency: str
     payment_id: str | None = None
     taken_back_id: str | None = None
+    document_id: str | None = None
 
     @classmethod
     def of(cls, transfer: Transfer) -> "Entry":
         """Give what of a transfer must follow from the events."""
-        return cls(transfer.cause, transfer.amount, transfer.currency, transfer.payment_id, transfer.taken_back_id)
+        of = transfer.payment_id, transfer.taken_back_id, transfer.document_id
+        return cls(transfer.cause, transfer.amount, transfer.currency, *of)
 
 
 class History:
@@ -39,6 +44,7 @@ class History:
         shown: The object as the API must show it.
         total: What must be owed on it: that runs even where no balance is tracked.
         received: What payments must hold of it.
+        credited: What must have been taken off it.
         is_settled_untold: Whether `bill.paid` must come next.
         faults: What was told and cannot be.
     """
@@ -48,13 +54,18 @@ class History:
         self.shown: Json = {}
         self.total = 0
         self.received = 0
+        self.credited = 0
         self.version = 0
         self.sequence = 0
         self.is_settled_untold = False
         self.faults: list[str] = []
 
-    def hear(self, event: Event) -> list[Entry]:
-        """Take in an event, and give the transfers that it must stand for."""
+    def hear(self, event: Event, posted: Entry | None) -> list[Entry]:
+        """Take in an event, and give the transfers that it must stand for.
+
+        Args:
+            posted: The transfer that follows those of the events before, if there is one.
+        """
         told = msgspec.json.decode(event.body)
         if (told["id"], told["type"], event.sequence) != (event.id, event.type, self.sequence + 1):
             self.faults.append(f"event {event.sequence} ({event.type}) is told as {told} after event {self.sequence}")
@@ -66,22 +77,38 @@ class History:
             self.faults += differences(self.shown, told["data"])
             return []
         self.version += 1
-        entries = list(self._entries(event.type, told["data"]))
+        entries = list(self._entries(event.type, told["data"], posted))
         self.total += sum(entry.amount for entry in entries)
         self.is_settled_untold = (before.get("status"), self.shown.get("status")) == ("unpaid", "paid")
         return entries
 
-    def _entries(self, event_type: str, data: Json) -> Iterator[Entry]:
+    def _entries(self, event_type: str, data: Json, posted: Entry | None) -> Iterator[Entry]:
         before = self.shown
         if event_type == "obligation.amount_applied":
             yield from self._applied(data)
         elif event_type == "obligation.amount_reversed":
             yield from self._reversed(data)
+        elif posted and self._is_adjusted(posted, data):
+            self.shown = data
+            self.credited -= posted.amount
+            yield posted
         else:
             self.shown = data
             self.faults += differences(with_amounts(data), data)
             change = self._bill_changed if self.kind == "bill" else self._balance_changed
             yield from change(before, data)
+
+    def _is_adjusted(self, posted: Entry, after: Json) -> bool:
+        """Tell whether a transfer of a charge or a credit makes of the object what is shown after it."""
+        shown = self.shown
+        if posted.cause not in ADJUSTING or not shown:
+            return False
+        moved: Json = {"currency": posted.currency}
+        if self.kind == "bill":
+            return after == with_amounts({**shown, **moved, "amount_paid": shown["amount_paid"] - posted.amount})
+        if "balance" in shown:
+            moved["balance"] = shown["balance"] + posted.amount
+        return after == {**shown, **moved}
 
     def _balance_changed(self, before: Json, after: Json) -> Iterator[Entry]:
         if "balance" in after and after["balance"] != before.get("balance"):
@@ -98,8 +125,9 @@ class History:
             if before["currency"] != currency:
                 yield Entry(Cause.CURRENCY_CHANGED, -due, before["currency"])
                 yield Entry(Cause.CURRENCY_CHANGED, due, currency)
-            if after["amount_paid"] < self.received:
-                self.faults.append(f"is corrected to {after['amount_paid']}, and payments hold {self.received}")
+            if after["amount_paid"] < self.received + self.credited:
+                held = f"payments hold {self.received}, and credits are {self.credited}"
+                self.faults.append(f"is corrected to {after['amount_paid']}, and {held}")
             if before["amount_paid"] != after["amount_paid"]:
                 yield Entry(Cause.CORRECTION, before["amount_paid"] - after["amount_paid"], currency)
 

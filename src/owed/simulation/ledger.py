@@ -33,6 +33,7 @@ class Ledger:
         accounts: Debits less credits of each account of the ledger, by tenant and currency.
         held: What payments hold, by payment and obligation.
         taken_back: What refunds and reversals took, by their ids.
+        documents: What charges and credits did to which obligation, by their ids.
     """
 
     def __init__(self) -> None:
@@ -41,6 +42,7 @@ class Ledger:
         self.accounts: Counter[tuple[int, str, str]] = Counter()
         self.held: Counter[tuple[int, str, str]] = Counter()
         self.taken_back: Counter[Key] = Counter()
+        self.documents: dict[Key, list[tuple[str, int]]] = defaultdict(list)
 
     def post(self, transfer: Transfer) -> Iterator[str]:
         """Add a transfer, and yield what is wrong with it."""
@@ -55,6 +57,8 @@ class Ledger:
             self.held[tenant_id, transfer.payment_id, transfer.obligation_id] -= amount
         if transfer.taken_back_id:
             self.taken_back[tenant_id, transfer.taken_back_id] += amount
+        if transfer.document_id:
+            self.documents[tenant_id, transfer.document_id].append((transfer.obligation_id, amount))
 
     def balance(self, tenant_id: int, currency: str, account: str) -> int:
         """Give debits less credits of an account and of all that are under it, such as one for each channel."""
@@ -99,5 +103,10 @@ OTHERS = {
     Cause.PAYMENT: "clearing",
     Cause.REFUND: "refunds_payable",
     Cause.REVERSAL: "clearing",
+    Cause.CHARGE: "billed",
+    Cause.CREDIT: "billed",
+    Cause.CREDIT_NOTE: "credit_notes",
+    Cause.DISCOUNT: "discounts",
+    Cause.WRITE_OFF: "bad_debt",
 }
 """What must stand against the receivable, for each cause (docs/architecture.md, "Data")."""

@@ -31,10 +31,10 @@ class Objects:
     def __contains__(self, key: object) -> bool:
         return key in self._items
 
-    def hear(self, event: Event) -> list[Entry]:
-        """Take in an event, and give the transfers that it must stand for."""
+    def hear(self, event: Event, posted: Entry | None) -> list[Entry]:
+        """Take in an event, and give the transfers that it must stand for; `posted` as for a history."""
         key = event.tenant_id, event.object_id
-        return self._histories.setdefault(key, History(event.type.partition(".")[0])).hear(event)
+        return self._histories.setdefault(key, History(event.type.partition(".")[0])).hear(event, posted)
 
     def stand(self, item: Named) -> Iterator[str]:
         """Let an object stand so from now on, and yield who else has its reference."""
@@ -100,5 +100,7 @@ def faults_of_history(item: BillingObject, history: History) -> Iterator[str]:
     if isinstance(item, Bill):
         if item.amount_received != history.received:
             yield f"has received {item.amount_received}, and what was told of it comes to {history.received}"
+        if item.amount_credited != history.credited:
+            yield f"was credited {item.amount_credited}, and what was told of it comes to {history.credited}"
         if item.obligation.total != (0 if item.is_voided else item.amount_due - item.amount_paid):
             yield f"owes {item.obligation.total}, with {item.amount_paid} of {item.amount_due} paid"

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from owed.core.accounts import AccountMembers
+from owed.core.adjusting import Adjust, ChargeBalance, CreditBalance, CreditBill, ReverseAdjustment
 from owed.core.balances import BalanceMembers
 from owed.core.bills import BillMembers, Void
 from owed.core.command import Command
@@ -20,6 +21,7 @@ from owed.core.taking_back import Portion, RefundPayment, ReversePayment, TakeBa
 from owed.core.update import Update
 from owed.core.verdicts import Target
 from owed.engine.pending import Idempotency
+from owed.model.adjustment import CreditType
 from owed.model.answer import Answer
 from owed.model.attribution import Actor
 from owed.model.tenant_settings import TenantSettings
@@ -85,6 +87,8 @@ def command(ask: Ask, application_id: Callable[[int], str]) -> Command:
             return pay(whose, dict(ask.members))
         case Verb.REFUND | Verb.REVERSE:
             return take_back({**whose, "payment": ask.name}, TAKE_BACK[ask.verb], dict(ask.members), application_id)
+        case Verb.CHARGE | Verb.CREDIT | Verb.UNDO:
+            return adjust(whose, ask)
 
 
 def pay(whose: dict[str, Any], given: dict[str, Any]) -> Pay:
@@ -108,6 +112,19 @@ def take_back(
             for number, each in enumerate(given.pop("applications"))
         )
     return kind(**whose, **given)
+
+
+def adjust(whose: dict[str, Any], ask: Ask) -> Adjust | ReverseAdjustment:
+    """Make the command that charges or credits an object, or that reverses what was done so."""
+    on: dict[str, Any] = {**whose, "object_kind": ask.kind}
+    if ask.verb is Verb.UNDO:
+        ((kind, name),) = ask.members.items()
+        return ReverseAdjustment(**on, object_name=ask.name, kind=kind, name=name)
+    if ask.verb is Verb.CHARGE:
+        return ChargeBalance(**on, name=ask.name, **ask.members)
+    if "type" not in ask.members:
+        return CreditBalance(**on, name=ask.name, **ask.members)
+    return CreditBill(**on, name=ask.name, **{**ask.members, "type": CreditType(ask.members["type"])})
 
 
 def render(outcome: Outcome) -> Answer:

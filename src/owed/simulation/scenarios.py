@@ -38,6 +38,8 @@ CURRENCIES = ("ZAR",) * 11 + ("USD",)
 EASY: Json = {"min_amount": 1, "max_amount": 1000, "underpayment_allowed": True, "overpayment_allowed": True}
 """Payment rules that let nearly every payment pass."""
 
+CREDITED = ((Verb.CREDIT, "customer"), (Verb.CREDIT, "account"), (Verb.CREDIT, "bill"))
+
 KINDS = ("customer", "account", "bill", "bill", "bill")
 
 
@@ -131,6 +133,7 @@ class Scenario:
     def _ask(self) -> Step:
         verbs: dict[Callable[[], Json], int] = {
             self._create: 18, self._update: 16, self._void: 2, self._pay: 44, self._take_back: 20,
+            self._adjust: 14, self._undo: 4,
         }  # fmt: skip
         (ask,) = self._random.choices(list(verbs), list(verbs.values()))
         own = self._number
@@ -207,6 +210,25 @@ class Scenario:
         if verb is Verb.REVERSE:
             members["reason"] = self._random.choice(["dishonoured", "error"])
         return {"verb": verb, "kind": "payment", "name": self._payment(), "members": members}
+
+    def _adjust(self) -> Json:
+        """Charge or credit a balance, or take something off a bill."""
+        verb, kind = self._random.choice([(Verb.CHARGE, "customer"), (Verb.CHARGE, "account"), *CREDITED])
+        members: Json = {"amount": self._amount()}
+        if verb is Verb.CHARGE:
+            members |= self._maybe(0.5, floor=self._random.choice([-5, 0, 0, 2]))
+        elif kind == "bill":
+            members["type"] = self._random.choice(["credit_note", "discount", "write_off"])
+        members |= self._maybe(currency=self._currency(), external_reference=self._reference("payment"))
+        return {"verb": verb, "kind": kind, "name": self._name(kind), "members": members}
+
+    def _undo(self) -> Json:
+        """Reverse a charge or a credit that was asked for, perhaps one that was reversed already."""
+        made = [ask for ask in self._asked if ask.verb in {Verb.CHARGE, Verb.CREDIT} and ask.tenant == self._tenant]
+        if not made:
+            return self._adjust()
+        of = self._random.choice(made[-6:])
+        return {"verb": Verb.UNDO, "kind": of.kind, "name": of.name, "members": {of.verb.value: f"#{of.number}"}}
 
     def _metadata(self) -> Json:
         return {"k": self._random.choice(["x", "y", "z", POISON])}

@@ -49,6 +49,9 @@ class Verb(StrEnum):
     PAY = "pay"
     REFUND = "refund"
     REVERSE = "reverse"
+    CHARGE = "charge"
+    CREDIT = "credit"
+    UNDO = "undo"
 
 
 TARGETS = {
@@ -58,12 +61,18 @@ TARGETS = {
     Verb.PAY: "POST /billing/{kind}s",
     Verb.REFUND: "POST /billing/{kind}s/{name}/refunds",
     Verb.REVERSE: "POST /billing/{kind}s/{name}/reversals",
+    Verb.CHARGE: "POST /billing/{kind}s/{name}/charges",
+    Verb.CREDIT: "POST /billing/{kind}s/{name}/credits",
+    Verb.UNDO: "POST /billing/{kind}s/{name}/…/reverse",
 }
 
 
 NEEDED: dict[Verb, frozenset[str]] = {verb: frozenset({"external_reference"}) for verb in Verb} | {
     Verb.PAY: frozenset({"currency", "applications"}),
     Verb.REVERSE: frozenset({"reason"}),
+    Verb.CHARGE: frozenset({"amount"}),
+    Verb.CREDIT: frozenset({"amount", "type"}),
+    Verb.UNDO: frozenset({"charge", "credit"}),
 }
 """Members without which a request would be another, or none."""
 
@@ -75,7 +84,7 @@ class Ask(Step, frozen=True, kw_only=True):
         number: What the request is called, here and in the words of its actor.
         name: What the path names: a reference, or `#7` for the id of what request 7 has made.
         members: What the body gives. In a refund or reversal an application goes by its place, from 0; the amount of a
-            payment is what its applications add up to.
+            payment is what its applications add up to. To undo is to name the `charge` or the `credit`.
         key: The number in the idempotency key: its own, or that of another request; None: there is no key.
         worker: The one that it is sent to first.
         lost: How many of its answers are lost on the way.
