@@ -4,11 +4,13 @@ from typing import Any
 
 import asyncpg
 
+from owed.model.adjustment import Adjustment
 from owed.model.billing_object import BillingObject
 from owed.model.payment import Payment
 from owed.model.taken_back import TakenBack
 from owed.model.transfer import Transfer
 from owed.store.accounts import ACCOUNTS
+from owed.store.adjustments import CHARGES, CREDITS
 from owed.store.bills import BILLS
 from owed.store.customers import CUSTOMERS
 from owed.store.payment_documents import REFUNDS, REVERSALS
@@ -43,6 +45,7 @@ class Books:
         self.objects: list[BillingObject] = items(*OBJECTS)
         self.payments: dict[str, Payment] = {item.id: item for item in items(PAYMENTS)}
         self.taken_back: dict[str, TakenBack] = {item.id: item for item in items(*TAKEN_BACK)}
+        self.adjustments: dict[str, Adjustment] = {item.id: item for item in items(CHARGES, CREDITS)}
         self.transfers: list[Transfer] = [transfer(row) for row in rows("transfer", "obligation_id, version")]
         self.events = [event(row) for row in rows("event", "object_id, sequence")]
         self.answers = {row["key"]: row for row in rows("answer", "key")}
@@ -63,12 +66,19 @@ class Books:
         )
         self.by_name = {(item.kind, name): item for item in self.objects for name in (item.external_reference, item.id)}
         self.money_of_key = grouped(self.money, lambda item: item.metadata["key"])
+        self.adjustments_of_key = grouped(self.adjustments.values(), lambda item: item.metadata["key"])
+        transfers_of = grouped(self.transfers, lambda transfer: transfer.obligation_id)
         events_of = grouped(self.events, lambda event: event.object_id)
-        self.changes = {item.id: promises.changes(item.kind, events_of.get(item.id, [])) for item in self.objects}
+        self.changes = {
+            item.id: promises.changes(item.kind, events_of.get(item.id, []), transfers_of.get(item.id, []))
+            for item in self.objects
+        }
         self.changes_of_key = grouped((change for told in self.changes.values() for change in told), self.key_of)
 
     def key_of(self, change: Change) -> str:
         """Give the key of the write that made a change: callers put it in the metadata."""
+        if change.adjusted is not None:
+            return self.adjustments[change.adjusted.document_id or ""].metadata["key"]
         by = taken_back_by(change.moved or {})
         key: str = self.taken_back[by].metadata["key"] if by else (change.moved or change.after)["metadata"]["key"]
         return key

@@ -117,7 +117,7 @@ class Caller(threading.Thread):
         try:
             while not self.field.stopping.wait(self.random.uniform(0, 0.04)):
                 write = self._next_write()
-                if self.random.random() < 0.2 and not write.moves_money:
+                if self.random.random() < 0.2 and not write.needs_key:
                     self._send_once(write)
                 else:
                     self._perform(write)

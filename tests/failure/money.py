@@ -208,5 +208,12 @@ def part_told(change: Change) -> Part:
 
 
 def received_in(history: list[Change]) -> Iterator[int]:
-    """Yield what payments held on an object after each change."""
-    return accumulate(-raised_by(change.moved) if change.moved else 0 for change in history)
+    """Yield what payments held on an object after each change, and what was credited."""
+    return accumulate(map(received_by, history))
+
+
+def received_by(change: Change) -> int:
+    """Give by how much payments, or credits, count more than before a change."""
+    if change.adjusted is not None:
+        return -change.adjusted.amount
+    return -raised_by(change.moved) if change.moved else 0

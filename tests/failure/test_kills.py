@@ -25,7 +25,10 @@ ROUNDS = -(-int(os.environ.get("OWED_KILLS", "20")) // len(KILLS))
 CALLERS_EACH = 8
 RECOVERED_WITHIN = 30.0
 SHOWN = 20
-MOVED = {("payment", 201), ("payment", 422), ("refund", 201), ("refund", 409), ("reversal", 201), ("reversal", 409)}
+MOVED = {
+    ("payment", 201), ("payment", 422), ("refund", 201), ("refund", 409), ("reversal", 201), ("reversal", 409),
+    ("charge", 201), ("charge", 422), ("credit", 201), ("credit", 409),
+}  # fmt: skip
 """What every round must have told of money, or it has shown nothing."""
 
 

@@ -18,7 +18,7 @@ RIVALS: Final = 4
 CUSTOMERS: Final = "/billing/customers"
 PLACES: Final = {"customer": CUSTOMERS, "account": "/billing/accounts", "bill": "/billing/bills"}
 PAYMENTS: Final = "/billing/payments"
-KINDS: Final = {f"{kind}s": kind for kind in (*PLACES, "payment", "refund", "reversal")}
+KINDS: Final = {f"{kind}s": kind for kind in (*PLACES, "payment", "refund", "reversal", "charge", "credit")}
 """What the collections in a path are of."""
 IDS: Final = (CUSTOMER, ACCOUNT, BILL)
 LONG_AGO: Final = "2020-01-31T09:30:00Z"
@@ -53,8 +53,18 @@ class Write:
 
     @property
     def moves_money(self) -> bool:
-        """Tell whether it pays, or takes a payment back. Then it needs its key."""
+        """Tell whether it pays, or takes a payment back."""
         return self.path.startswith(PAYMENTS)
+
+    @property
+    def adjusts(self) -> bool:
+        """Tell whether it charges or credits an object."""
+        return self.kind in {"charge", "credit"}
+
+    @property
+    def needs_key(self) -> bool:
+        """Tell whether it is refused without its key."""
+        return self.moves_money or self.adjusts
 
 
 @dataclass(frozen=True)
@@ -211,9 +221,29 @@ def taking_back(chooser: Chooser, kind: str, **reason: str) -> Chosen:
     return "POST", path, chooser.marked(**chooser.random.choice(ways), **reason, **reference)
 
 
+def charge(chooser: Chooser) -> Chosen:
+    """Choose to charge a balance, often one that is hot, and often only as far as there is credit."""
+    kind = chooser.random.choice(["customer", "account"])
+    floor = chooser.random.choice([{}, {"floor": 0}, {"floor": -LARGEST // 8}])
+    return adjusting(chooser, "charge", kind, **floor)
+
+
+def credit(chooser: Chooser) -> Chosen:
+    """Choose to credit a balance, or a bill: sometimes too much."""
+    kind = chooser.random.choice(["customer", "account", "bill", "bill"])
+    return adjusting(chooser, "credit", kind, **({"type": "discount"} if kind == "bill" else {}))
+
+
+def adjusting(chooser: Chooser, kind: str, on: str, **special: object) -> Chosen:
+    reference = chooser.reference(kind) if chooser.is_likely(0.5) else {}
+    path = f"{PLACES[on]}/{chooser.one(on)}/{kind}s"
+    return "POST", path, chooser.marked(amount=chooser.amount(), **special, **reference)
+
+
 CHOICES: Final = (
     (customer, 10), (account, 10), (bill, 10), (composite, 25), (nobody, 2), (balance, 20), (correction, 15),
     (currency, 4), (void, 4), (payment, 60), (refund, 20), (reversal, 20),
+    (charge, 20), (credit, 15),
 )  # fmt: skip
 """What a caller may do, and how often."""
 
