@@ -49,7 +49,10 @@ class Books:
         self.transfers: list[Transfer] = [transfer(row) for row in rows("transfer", "obligation_id, version")]
         self.events = [event(row) for row in rows("event", "object_id, sequence")]
         self.answers = {row["key"]: row for row in rows("answer", "key")}
-        self.attributions = grouped(rows("attribution", "id"), lambda row: row["reason"])
+        said = (
+            row for row in rows("attribution", "id") if row["reason"]
+        )  # the operator, who makes merchants, says none
+        self.attributions = grouped(said, lambda row: row["reason"])
         self.terms = grouped(rows("search_term", "object_id, term"), lambda row: row["object_id"])
         self.statuses = {row["id"]: row["status"] for row in rows("bill", "id")}
         self._index()
