@@ -183,6 +183,20 @@ async def test_redelivery_takes_an_event_from_behind_one_that_is_being_sent(dsn:
         assert await opened.broken_lanes() == []
 
 
+async def test_redelivery_waits_for_no_replay_of_a_period(
+    dsn: str, tenant: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "CHUNK", 2)
+    async with queue(dsn, tenant) as opened:
+        old = await opened.happen(*[f"bill_{number}" for number in range(10)])
+        await opened.take_up()
+        await opened.record(*(delivered(each) for lane in await opened.claim() for each in lane))
+        await opened.replay(datetime.now(UTC) - timedelta(minutes=1), datetime.now(UTC))
+        await opened.redeliver(old[-1])
+        await opened.dispatch.step(opened.endpoint)
+        assert [*await opened.waiting()] == [old[-1]]
+
+
 async def test_a_replay_holds_up_nothing_that_happens_meanwhile(
     dsn: str, tenant: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,14 +1,16 @@
 """What an endpoint gets that is enabled again: all of its backlog, each lane in order, or none of it."""
 
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import msgspec
 import pytest
 
 from owed.model.delivery import Claimed, Outcome
 from owed.store import resuming
-from tests.store.queueing import Queue, attempt, delivered, events_of, failed, queue, released, retried
+from tests.store.queueing import PAST, Queue, attempt, delivered, events_of, failed, queue, released, retried
 
 
 async def test_an_endpoint_that_resumes_gets_all_of_its_backlog_at_once_and_in_order(
@@ -121,6 +123,43 @@ async def test_what_is_set_aside_while_its_endpoint_resumes_is_not_forgotten(dsn
         assert events_of(await opened.claim()) == [[event]]
 
 
+@pytest.mark.parametrize("fate", ["gone", "resting", "given up", "retried", "set aside"])
+async def test_what_fails_at_an_earlier_url_is_sent_to_the_next_and_says_nothing_of_it(
+    dsn: str, merchants_tenant: int, fate: str
+) -> None:
+    async with queue(dsn, merchants_tenant) as opened:
+        first, second = await opened.happen("bill_a", "bill_a")
+        await opened.take_up()
+        ((sending, behind),) = await opened.claim()
+        before = await opened.receivers.find(opened.endpoint, datetime.now(UTC))
+        assert before is not None
+        await opened.change("resumed_at = now()")
+        await opened.take_up()
+        outcome = msgspec.structs.replace(FATES[fate](sending), resumed_at=before.resumed_at)
+        assert await opened.record(outcome, released(behind)) == []
+        await opened.take_up()
+        assert await opened.broken_lanes() == []
+        receiver = await opened.receivers.find(opened.endpoint, datetime.now(UTC))
+        assert receiver is not None
+        assert not receiver.is_resuming
+        ((again, last),) = await opened.claim()
+        assert [again.event_id, last.event_id] == [first, second]
+        assert again.attempts == 0
+
+
+async def test_what_fails_at_an_earlier_url_undoes_no_skip(dsn: str, tenant: int) -> None:
+    async with queue(dsn, tenant) as opened:
+        await opened.happen("bill_a")
+        await opened.take_up()
+        ((sending,),) = await opened.claim()
+        await opened.change("starts_at = $3, resumed_at = $3", datetime.now(UTC))
+        (made,) = await opened.happen("bill_b")
+        await opened.take_up()
+        await opened.record(msgspec.structs.replace(retried(sending), resumed_at=PAST))
+        await opened.take_up()
+        assert events_of(await opened.claim()) == [[made]]
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_after_each_step_each_lane_has_one_that_is_due(
     dsn: str, tenant: int, monkeypatch: pytest.MonkeyPatch, seed: int
@@ -144,6 +183,19 @@ async def leave_scattered(opened: Queue, chance: random.Random) -> None:
     while lanes := await opened.claim(lanes=4):
         for first, *behind in lanes:
             await opened.record(ill_fated(first, chance.random()), *map(released, behind))
+
+
+def resting(delivery: Claimed) -> Outcome:
+    return msgspec.structs.replace(retried(delivery), rest=86_400.0)
+
+
+FATES: dict[str, Callable[[Claimed], Outcome]] = {
+    "gone": partial(failed, status=410),
+    "resting": resting,
+    "given up": failed,
+    "retried": retried,
+    "set aside": partial(retried, out_of_order=True),
+}
 
 
 def ill_fated(delivery: Claimed, chance: float) -> Outcome:

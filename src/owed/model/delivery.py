@@ -21,6 +21,7 @@ class Receiver(msgspec.Struct, frozen=True):
 
     Attributes:
         secrets: Those that sign now.
+        resumed_at: When it was enabled last, or got another URL.
         is_resuming: Whether it was enabled, and its backlog is not in order yet: until then nothing is claimed.
     """
 
@@ -30,6 +31,7 @@ class Receiver(msgspec.Struct, frozen=True):
     version: int
     url: str
     secrets: tuple[str, ...]
+    resumed_at: datetime
     is_resuming: bool
 
 
@@ -114,6 +116,8 @@ class Outcome(msgspec.Struct, frozen=True):
         retry_at: When it is to be attempted again.
         out_of_order: Whether it goes by itself from now on; nothing where it was delivered or released.
         rest: Seconds in which the endpoint is sent nothing, as it asked.
+        resumed_at: Of the receiver that was attempted. Where it was enabled again since, or has another URL, a failure
+            says nothing about it.
     """
 
     delivery: Claimed
@@ -124,3 +128,4 @@ class Outcome(msgspec.Struct, frozen=True):
     retry_at: datetime | None = None
     out_of_order: bool = False
     rest: float | None = None
+    resumed_at: datetime | None = None

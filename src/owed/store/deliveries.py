@@ -78,14 +78,17 @@ RECORD = """
     SELECT *
       FROM unnest($1::int[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[], $8::text[],
                   $9::timestamptz[], $10::timestamptz[], $11::bool[], $12::text[], $13::timestamptz[], $14::int[],
-                  $15::text[], $16::smallint[], $17::bytea[], $18::text[], $19::bool[], $20::bool[], $21::float8[])
+                  $15::text[], $16::smallint[], $17::bytea[], $18::text[], $19::bool[], $20::bool[], $21::float8[],
+                  $22::timestamptz[])
         AS given (tenant_id, endpoint_id, lane, position, sequence, event_id, claim, fate, due_at, retry_at,
                   out_of_order, attempt_id, attempted_at, duration_ms, address, status, answer, error, succeeded,
-                  is_gone, rest)
+                  is_gone, rest, resumed_at)
          ), mine AS MATERIALIZED (
     SELECT outcome.*, stands.row, stands.tried + 1 AS number,
-           coalesce(stands.first_attempt_at, outcome.attempted_at) AS first_attempt_at
+           coalesce(stands.first_attempt_at, outcome.attempted_at) AS first_attempt_at,
+           fate IN ('retried', 'failed') AND outcome.resumed_at < endpoint.resumed_at AS is_stale
       FROM outcome
+      JOIN webhook_endpoint AS endpoint ON endpoint.tenant_id = outcome.tenant_id AND endpoint.id = outcome.endpoint_id
      CROSS JOIN LATERAL (
            SELECT ctid AS row, tried, first_attempt_at
              FROM delivery
@@ -119,11 +122,12 @@ RECORD = """
     SELECT tenant_id, endpoint_id,
            max(attempted_at) FILTER (WHERE succeeded) AS succeeded_at,
            max(attempted_at) FILTER (WHERE NOT succeeded) AS failed_at,
-           max(first_attempt_at) FILTER (WHERE fate = 'failed') AS given_up_since,
-           now() + make_interval(secs => max(rest)) AS rests_until,
-           bool_or(is_gone) AS is_gone
+           max(first_attempt_at) FILTER (WHERE fate = 'failed' AND is_stale IS NOT TRUE) AS given_up_since,
+           now() + make_interval(secs => max(rest) FILTER (WHERE is_stale IS NOT TRUE)) AS rests_until,
+           bool_or(is_gone AND is_stale IS NOT TRUE) AS is_gone,
+           bool_or(is_stale) AS is_stale
       FROM mine
-     WHERE attempt_id IS NOT NULL
+     WHERE attempt_id IS NOT NULL OR is_stale
      GROUP BY tenant_id, endpoint_id
          ), endpoint AS (
     SELECT summed.*,
@@ -137,6 +141,10 @@ RECORD = """
        SET last_success_at = greatest(last_success_at, endpoint.succeeded_at),
            last_failure_at = greatest(last_failure_at, endpoint.failed_at),
            rests_until = greatest(webhook_endpoint.rests_until, endpoint.rests_until),
+           -- What failed before it was enabled again, or had another URL, is to be sent now like the rest: once more.
+           resumed_to = CASE WHEN is_stale AND starts_at < resumed_at
+                             THEN least(resumed_to, resumed_at - interval '1 microsecond')
+                             ELSE resumed_to END,
            enabled = enabled AND reason IS NULL,
            disabled_reason = coalesce(disabled_reason, reason),
            version = version + CASE WHEN enabled AND reason IS NOT NULL THEN 1 ELSE 0 END,
@@ -209,7 +217,7 @@ class Deliveries:
         with translated():
             async with self.pool.connection() as connection, transaction(connection, LOCK_WAIT, durable=False):
                 await connection.fetch(HOLD, *arrays(sorted(endpoints_of(outcomes)), 2))
-                touched = await connection.fetch(RECORD, *arrays([outcome_row(outcome) for outcome in outcomes], 21))
+                touched = await connection.fetch(RECORD, *arrays([outcome_row(outcome) for outcome in outcomes], 22))
                 lanes = [(row["tenant_id"], row["endpoint_id"], row["lane"], row["due_at"]) for row in touched]
                 await connection.fetch(PROMOTE, *arrays(lanes, 4))
                 await connection.execute("COMMIT")
@@ -233,7 +241,7 @@ def outcome_row(outcome: Outcome) -> tuple[Any, ...]:
     return (
         delivery.tenant_id, delivery.endpoint_id, delivery.lane, delivery.position, delivery.sequence,
         delivery.event_id, delivery.claim, outcome.fate, outcome.due_at, outcome.retry_at, outcome.out_of_order,
-        outcome.attempt_id, *told,
+        outcome.attempt_id, *told, outcome.resumed_at,
     )  # fmt: skip
 
 

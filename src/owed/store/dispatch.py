@@ -78,11 +78,11 @@ TAKE_FEED = (
 )
 
 NEXT_REPLAY = """
-    -- The oldest replay that is not finished.
+    -- The next replay: one event that is to be sent anyway goes before a period, and of several the oldest.
     SELECT id, event_id, since, until, string_to_array(types, ' ') AS types, only_failed, taken_up_to
       FROM replay
      WHERE tenant_id = $1 AND endpoint_id = $2 AND finished_at IS NULL
-     ORDER BY id
+     ORDER BY event_id IS NULL, id
      LIMIT 1
 """
 

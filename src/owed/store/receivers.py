@@ -38,7 +38,7 @@ LOOK = f"""
 
 RECEIVER = f"""
     SELECT endpoint.tenant_id, endpoint.id, tenant.mode, endpoint.version, endpoint.url, endpoint.secrets,
-           endpoint.resumed_to < endpoint.resumed_at AS is_resuming
+           endpoint.resumed_at, endpoint.resumed_to < endpoint.resumed_at AS is_resuming
       FROM webhook_endpoint AS endpoint
       JOIN tenant ON tenant.id = endpoint.tenant_id
      WHERE endpoint.tenant_id = $1 AND endpoint.id = $2 AND {OPEN}
@@ -87,4 +87,5 @@ class Receivers:
 def receiver_of(row: asyncpg.Record, now: datetime) -> Receiver:
     """Make the receiver that a row holds, with the secrets that are valid."""
     valid = tuple(secret.value for secret in SECRETS.decode(row["secrets"]) if secret.is_valid_at(now))
-    return Receiver(row["tenant_id"], row["id"], row["mode"], row["version"], row["url"], valid, row["is_resuming"])
+    plain = {name: row[name] for name in ("tenant_id", "id", "mode", "version", "url", "resumed_at", "is_resuming")}
+    return Receiver(**plain, secrets=valid)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from owed.core.retries import Schedule, rest, retry
 from owed.model.delivery import Attempt, Claimed, EndpointKey, Fate, Outcome, Receiver
 from owed.model.identifiers import ATTEMPT, IdSource, milliseconds
@@ -169,9 +171,11 @@ class Pump:
         begun_by = min(run.begun_by, time.monotonic() + LONGEST_STAY)
         for delivery in run.lane:
             async with self._parts.room.one(self._endpoint.tenant_id, self._window):
-                if self._closing or self._receiver is None or time.monotonic() > begun_by:
+                receiver = self._receiver
+                if self._closing or receiver is None or time.monotonic() > begun_by:
                     break
-                outcomes.append(await self._deliver(self._receiver, delivery))
+                outcome = await self._deliver(receiver, delivery)
+                outcomes.append(msgspec.structs.replace(outcome, resumed_at=receiver.resumed_at))
             if outcomes[-1].fate is not Fate.DELIVERED:
                 break
         outcomes += map(released, run.lane[len(outcomes) :])
