@@ -94,7 +94,18 @@ def test_rules_are_replaced_whole_and_what_is_not_given_stays(settings: Run, cli
         "time_zone": "UTC",
         "require_idempotency_key": False,
         "payment_rules": {"customer": RULES, "account": DEFAULT_RULES, "bill": for_bills},
+        "payments_reduce_balance": True,
+        "duplicate_minutes": 10,
     }
+
+
+def test_how_payments_count_is_set_too_and_its_bounds_are_kept(settings: Run, client: Client) -> None:
+    change = ["--no-payments-reduce-balance", "--duplicate-minutes", "30"]
+    found = json_of(settings("set", *change, "--json"))
+
+    assert found.items() >= {"payments_reduce_balance": False, "duplicate_minutes": 30}.items()
+    assert found.items() >= client.get(SETTINGS).json().items()
+    assert settings("set", "--duplicate-minutes", "1441").returncode == 2
 
 
 def test_the_other_mode_keeps_its_settings(settings: Run, service: Service, merchant: Merchant) -> None:

@@ -154,7 +154,7 @@ def test_in_json_a_null_counts_as_not_given(client: Client) -> None:
     """1.1: a client that sends every member that it does not set as `null` gets what one gets that leaves it out."""
     customer = a_customer(client, currency="ZAR")["id"]
     unset: Json = dict.fromkeys(["bill", "account", "applications", "external_reference", *FULL])
-    plain, spelt = a_payment(client, customer=customer), a_payment(client, customer=customer, **unset)
+    plain, spelt = a_payment(client, customer=customer), a_payment(client, 101, customer=customer, **unset)
     assert list(plain) == list(spelt)
     inner = [{"amount": 100, "customer": customer, "bill": None, "account": None}]
     assert a_payment(client, customer=None, applications=inner)["customer_id"] == customer

@@ -35,6 +35,8 @@ NEW_SETTINGS: Json = {
     "time_zone": "UTC",
     "require_idempotency_key": False,
     "payment_rules": {"customer": DEFAULT_RULES, "account": DEFAULT_RULES, "bill": BILL_DEFAULTS},
+    "payments_reduce_balance": True,
+    "duplicate_minutes": 10,
 }
 OTHER_RULES = RULES | {"min_amount": 7, "max_amount": 7000, "underpayment_allowed": False, "overpayment_allowed": True}
 EARLIEST, LATEST = "Etc/GMT+12", "Pacific/Kiritimati"
@@ -95,6 +97,9 @@ def test_a_new_merchant_starts_with_the_documented_settings(service: Service) ->
     [
         ({"time_zone": "Africa/Johannesburg"}, {"time_zone": "Africa/Johannesburg"}),
         ({"require_idempotency_key": True}, {"require_idempotency_key": True}),
+        ({"payments_reduce_balance": False}, {"payments_reduce_balance": False}),
+        ({"duplicate_minutes": 0}, {"duplicate_minutes": 0}),
+        ({"duplicate_minutes": 1440}, {"duplicate_minutes": 1440}),
         (
             {"payment_rules": {"customer": OTHER_RULES}},
             {"payment_rules": NEW_SETTINGS["payment_rules"] | {"customer": OTHER_RULES}},

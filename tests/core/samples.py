@@ -306,14 +306,14 @@ def update_settings(
 class Books:
     """One tenant's books: commands are decided one after the other, each a batch of its own."""
 
-    def __init__(self, *commands: Command, stamps: Stamps | None = None) -> None:
-        self.stamps = stamps or Stamps()
+    def __init__(self, *commands: Command, stamps: Stamps | None = None, settings: TenantSettings = STARTING) -> None:
+        self.stamps, self.settings = stamps or Stamps(), settings
         self.state = State([SettingsRecord(tenant_id=1, settings=STARTING, updated_at=self.stamps.now)])
         for command in commands:
             self.done(command)
 
     def decide(self, command: Command) -> Outcome:
-        journal = Journal(command.tenant_id, command.actor, self.stamps())
+        journal = Journal(command.tenant_id, command.actor, self.stamps(), self.settings)
         outcome = command.decide(self.state, journal)
         if isinstance(outcome, Done):
             self.state.apply(journal)

@@ -34,6 +34,8 @@ def test_a_new_merchant_starts_with_the_settings_of_the_contract() -> None:
             "account": rules,
             "bill": {"min_amount": 1, "underpayment_allowed": True, "overpayment_allowed": False},
         },
+        "payments_reduce_balance": True,
+        "duplicate_minutes": 10,
     }
 
 
@@ -42,6 +44,8 @@ def test_a_new_merchant_starts_with_the_settings_of_the_contract() -> None:
     [
         ({"time_zone": "Africa/Johannesburg"}, {"time_zone": "Africa/Johannesburg"}),
         ({"require_idempotency_key": True}, {"require_idempotency_key": True}),
+        ({"payments_reduce_balance": False}, {"payments_reduce_balance": False}),
+        ({"duplicate_minutes": 0}, {"duplicate_minutes": 0}),
         ({"payment_rules": {"customer": RULES}}, {"payment_rules": DefaultRules(customer=RULES)}),
         ({"payment_rules": {"account": RULES}}, {"payment_rules": DefaultRules(account=RULES)}),
         ({"payment_rules": {"bill": BILL_RULES}}, {"payment_rules": DefaultRules(bill=BILL_RULES)}),
@@ -73,6 +77,7 @@ def test_one_change_builds_on_the_other(books: Books) -> None:
         {},
         {"time_zone": "UTC"},
         {"require_idempotency_key": False},
+        {"payments_reduce_balance": True, "duplicate_minutes": 10},
         {"payment_rules": {}},
         {"payment_rules": {"account": DEFAULT_RULES.account, "bill": DEFAULT_RULES.bill}},
     ],

@@ -88,12 +88,17 @@ LEFT = {
 NEWER = ("payment_id", "taken_back_id", "document_id")
 """Columns of transfers that the first program did not know, and that this one leaves empty where it did the same."""
 
-FEED = """
+LATER = """
+    ALTER TABLE customer ADD recent_payments json;
     ALTER TABLE event ADD position bigint;
     CREATE FUNCTION feed_position() RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint'
 """
-NO_FEED = "ALTER TABLE event DROP position; DROP FUNCTION feed_position"
-"""The first program's events had no place in a feed; this one asks for it."""
+NOT_YET = """
+    ALTER TABLE customer DROP recent_payments;
+    ALTER TABLE event DROP position;
+    DROP FUNCTION feed_position;
+"""
+"""The first program took no payments, and its events had no place in a feed; this one asks for both."""
 
 
 async def test_what_the_first_schema_held_stands_and_goes_on_in_the_next(old_dsn: str) -> None:
@@ -102,11 +107,11 @@ async def test_what_the_first_schema_held_stands_and_goes_on_in_the_next(old_dsn
         for tenant, (settings, _) in LEFT.items():
             insert = "INSERT INTO tenant (merchant_id, mode, settings) VALUES ($1, 'test', $2) RETURNING id"
             assert await psql.fetchval(insert, str(tenant), settings) == tenant
-        await psql.execute(f"ALTER TABLE transfer {', '.join(f'ADD {column} text' for column in NEWER)}; {FEED}")
+        await psql.execute(f"ALTER TABLE transfer {', '.join(f'ADD {column} text' for column in NEWER)}; {LATER}")
         await desk.say(create("a", tenant=1, currency="ZAR", balance=5), create("b", tenant=1, name="Bea"))
         await desk.say(update("a", tenant=1, balance=7))
         customers, transfers = await read_objects(psql, "customer", 1), await read_transfers(psql, 1)
-        await psql.execute(f"ALTER TABLE transfer {', '.join(f'DROP {column}' for column in NEWER)}; {NO_FEED}")
+        await psql.execute(f"ALTER TABLE transfer {', '.join(f'DROP {column}' for column in NEWER)}; {NOT_YET}")
 
         assert await migrations.migrate(psql) == [f"{each.version:04}_{each.name}" for each in migrations.known()[1:]]
         lookups, lists = Lookups(pool), Lists(pool)

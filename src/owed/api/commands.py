@@ -107,7 +107,8 @@ async def carry_out(
     else:
         key = idempotency(request, form.fingerprinted)
     answering = partial(rendered or render, request)
-    reply = await service.engine.submit(command, answering, key, request.id, size or len(request.body))
+    size = size or len(request.body)
+    reply = await service.engine.submit(command, answering, key, request.id, size, request.key.settings)
     return response(reply)
 
 

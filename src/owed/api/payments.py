@@ -63,7 +63,7 @@ APPLICATION = Object(
 PAYMENT_FORM = Object(
     {
         **ours("id", "status", "amount_refunded", "amount_reversed", "amount_unallocated"),
-        **ours("customer_id", "account_id", "bill_id", "created_at"),
+        **ours("customer_id", "account_id", "bill_id", "possible_duplicate_of", "created_at"),
         "amount": AMOUNT,
         "currency": CURRENCY,
         **TARGETS,
@@ -100,6 +100,10 @@ LIST = Listing(
                 Choice(tuple(PaymentStatus), "How the payment stands.", PaymentStatus.SUCCEEDED.value),
                 lambda status: "" if status == PaymentStatus.SUCCEEDED else search.status_term(status),
             ),
+            "possible_duplicates": (
+                Choice(("true",), "Only those that look like a payment just before them.", "true"),
+                lambda _: search.POSSIBLE_DUPLICATE,
+            ),
         },
         owners=KINDS,
         are_paid=True,
@@ -122,7 +126,8 @@ async def check_payment(service: Service, request: Request) -> Response:
     payment = payment_of(request, form)
     found = await asyncio.gather(*map(service.lookups.find, payment.reads()))
     state = State(item for item in found if item is not None)
-    checked = payment.check(state, Rehearsal(payment.tenant_id, payment.actor, service.engine.stamp()))
+    stamp, settings = service.engine.stamp(), request.key.settings
+    checked = payment.check(state, Rehearsal(payment.tenant_id, payment.actor, stamp, settings))
     if isinstance(checked, Refused):
         raise Refusal(checked)
     return json_response(checked)

@@ -7,13 +7,13 @@ from msgspec import UNSET
 from owed.api import query
 from owed.api.commands import carry_out, read_form
 from owed.api.composites import NOTHING, Object
-from owed.api.fields import Boolean, Text
+from owed.api.fields import Boolean, Integer, Text
 from owed.api.forms import BILL_RULES, PAYMENT_RULES
 from owed.api.messages import MERGE_PATCH, Request, Response
 from owed.api.resource import shown, update
 from owed.api.service import Service
 from owed.core.settings import SettingsMembers, settings_of
-from owed.model.tenant_settings import SettingsRecord
+from owed.model.tenant_settings import MOST_DUPLICATE_MINUTES, SettingsRecord
 
 RULES = Object(
     {"customer": PAYMENT_RULES, "account": PAYMENT_RULES, "bill": BILL_RULES},
@@ -26,6 +26,17 @@ UPDATE = Object(
         "time_zone": Text(255, "Where your days begin and end: an IANA name.", "Africa/Johannesburg"),
         "require_idempotency_key": Boolean("Whether every POST needs an `Idempotency-Key`."),
         "payment_rules": RULES,
+        "payments_reduce_balance": Boolean(
+            "Whether what is paid to the balance of a customer or an account lowers it. With false it stays until you "
+            "send the new one; it is for those whose own system subtracts payments."
+        ),
+        "duplicate_minutes": Integer(
+            0,
+            MOST_DUPLICATE_MINUTES,
+            "For how many minutes after a payment another of the same amount, to the same bill or balance and by the "
+            "same channel, shows as `possible_duplicate_of` it; 0 is never.",
+            10,
+        ),
     },
     dict,
     "The settings to change.",

@@ -42,6 +42,17 @@ BillRules = Annotated[
     str | None,
     typer.Option(metavar="JSON", help="The payment rules of new bills; a max_amount is not needed."),
 ]
+ReduceBalance = Annotated[
+    bool | None,
+    typer.Option(
+        "--payments-reduce-balance/--no-payments-reduce-balance",
+        help="Whether what is paid to a balance lowers it; not where the merchant's own system sends the new one.",
+    ),
+]
+DuplicateMinutes = Annotated[
+    int | None,
+    typer.Option(help="For how long after a payment one that looks the same is a possible duplicate; 0 is never."),
+]
 Reason = Annotated[str | None, typer.Option(help="Why, to be recorded with your login name.")]
 
 
@@ -74,6 +85,8 @@ def change(
     customer_rules: CustomerRules = None,
     account_rules: AccountRules = None,
     bill_rules: BillRules = None,
+    payments_reduce_balance: ReduceBalance = None,
+    duplicate_minutes: DuplicateMinutes = None,
     reason: Reason = None,
     merchant: Merchant = None,
     mode: ModeOption,
@@ -82,7 +95,12 @@ def change(
     as_json: Json = False,
 ) -> None:
     """Change the given settings, in force within a second, and show them all. Existing objects keep their rules."""
-    given = {"time_zone": time_zone, "require_idempotency_key": require_idempotency_key}
+    given = {
+        "time_zone": time_zone,
+        "require_idempotency_key": require_idempotency_key,
+        "payments_reduce_balance": payments_reduce_balance,
+        "duplicate_minutes": duplicate_minutes,
+    }
     rules = {"customer": customer_rules, "account": account_rules, "bill": bill_rules}
     if all(value is None for value in (*given.values(), *rules.values())):
         raise SettingsError("there is nothing to change: give an option, such as --time-zone Africa/Johannesburg")

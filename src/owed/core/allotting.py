@@ -23,12 +23,14 @@ class Allotment(NamedTuple):
         rest: What goes to none.
         customer_id: Whose the rest is, as far as that is known.
         breaches: All that the payment would have been refused for.
+        asked: Of received money: what was to go to each target that exists.
     """
 
     verdicts: Sequence[Verdict]
     rest: int = 0
     customer_id: str | None = None
     breaches: tuple[RuleBreach, ...] = ()
+    asked: Sequence[Verdict] = ()
 
 
 def of_received(
@@ -59,7 +61,7 @@ def of_received(
     ]
     if owner is not None and owner[1] is None:
         breaches += absent(Target(Customer.kind, owner[0], rest, "/customer"))
-    return Allotment(taking, rest, owner_of(rest, verdicts, owner), tuple(breaches))
+    return Allotment(taking, rest, owner_of(rest, verdicts, owner), tuple(breaches), verdicts)
 
 
 def verdicts_of(targets: Sequence[Target], found: Sequence[BillingObject | None], currency: str) -> Iterator[Verdict]:

@@ -15,7 +15,11 @@ from owed.model.event import Event
 from owed.model.identifiers import ATTRIBUTION, EVENT, TRANSFER
 from owed.model.named import Named
 from owed.model.obligation import Obligation
+from owed.model.tenant_settings import TenantSettings
 from owed.model.transfer import Transfer
+
+STARTING = TenantSettings()
+"""The settings that a new merchant starts with."""
 
 TICK = timedelta(microseconds=1)
 
@@ -31,12 +35,17 @@ class News(NamedTuple):
 
 
 class Journal:
-    """Everything that one command would change. It counts for nothing until the state applies it."""
+    """Everything that one command would change. It counts for nothing until the state applies it.
 
-    def __init__(self, tenant_id: int, actor: Actor, stamp: Stamp) -> None:
+    Args:
+        settings: What the merchant has decided.
+    """
+
+    def __init__(self, tenant_id: int, actor: Actor, stamp: Stamp, settings: TenantSettings = STARTING) -> None:
         self.tenant_id = tenant_id
         self.actor = actor
         self.stamp = stamp
+        self.settings = settings
         self.objects: list[Named] = []
         self.transfers: list[Transfer] = []
         self.events: list[Event] = []

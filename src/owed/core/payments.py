@@ -14,7 +14,7 @@ from owed.core.ledger import Source
 from owed.core.members import certain
 from owed.core.metadata import metadata_faults
 from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid, missing
-from owed.core.receiving import amount_applied, future_faults, received, with_unallocated
+from owed.core.receiving import amount_applied, duplicates_since, future_faults, received, with_unallocated
 from owed.core.stamp import Stamp
 from owed.core.state import Name, State, Unread
 from owed.core.verdicts import Target, Verdict, explained, refused
@@ -89,15 +89,17 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
             return refusal
         verdicts = list(verdicts_of(self.targets, found, certain(self.currency)))
         is_allowed = self.is_received or all(verdict.explanation.allowed for verdict in verdicts)
-        received: dict[str, Any] = {}
+        further: dict[str, Any] = {}
         if self.is_received:
             payment = self._made(self._parted(found, state), journal)
-            received = {name: payment.shown()[name] for name in ("amount_unallocated", "rule_breaches")}
+            further = {name: payment.shown()[name] for name in ("amount_unallocated", "rule_breaches")}
         elif is_allowed:
             self._made(Allotment(verdicts), journal)
         after = {item.id: item for item in journal.objects}
         items = [after.get(verdict.item.id, verdict.item) for verdict in verdicts]
-        return {"allowed": is_allowed, **explained(verdicts), **received, "after": [item.shown() for item in items]}
+        if lookalike := self._lookalike(verdicts, journal):
+            further["possible_duplicate_of"] = lookalike
+        return {"allowed": is_allowed, **explained(verdicts), **further, "after": [item.shown() for item in items]}
 
     @property
     def _name(self) -> str | None:
@@ -145,6 +147,14 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
         fault = Fault("/external_reference", "Choose another, or retrieve the payment that has it.")
         return Refused(Code.CONFLICT, detail, (fault,), {"payment_id": holder.id})
 
+    def _lookalike(self, verdicts: Sequence[Verdict], journal: Journal) -> str | None:
+        """Give the id of the newest payment that looks the same: as much, to the same, by the same channel."""
+        since = duplicates_since(journal)
+        if since is None:
+            return None
+        found = (item.obligation.lookalike(target.amount, self.channel, since) for target, item, _ in verdicts)
+        return max(filter(None, found), default=None)
+
     def _made(self, allotment: Allotment, journal: Journal) -> Payment:
         """Make the payment, and apply it."""
         now = journal.stamp.now
@@ -165,6 +175,7 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
             is_received=self.is_received,
             unallocated_customer_id=allotment.customer_id,
             rule_breaches=allotment.breaches,
+            possible_duplicate_of=self._lookalike(allotment.asked or allotment.verdicts, journal),
         )
         for application, verdict in zip(payment.applications, allotment.verdicts, strict=True):
             apply_part(payment, application, verdict.item, journal)

@@ -1,7 +1,7 @@
 """Receiving: what a payment does to the object that it is applied to, and what taking it back undoes."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,22 +13,50 @@ from owed.core.outcomes import Fault
 from owed.core.update import renewed
 from owed.model.bill import Bill
 from owed.model.billing_object import BillingObject
+from owed.model.obligation import Obligation, RecentPayment
 from owed.model.payment import Application, Payment
 from owed.model.payment_document import PaymentDocument
+from owed.model.transfer import Cause
 
 Owing = TypeVar("Owing", bound=BillingObject)
 
 
 def received(item: Owing, amount: int, source: Source, journal: Journal) -> Owing:
     """Give the object once it has received `amount` minor units of its currency; below zero they are taken back."""
+    if isinstance(item, Bill):
+        changes: dict[str, Any] = {
+            "obligation": posted(item, amount, source, journal),
+            "amount_paid": item.amount_paid + amount,
+            "amount_received": item.amount_received + amount,
+        }
+    else:
+        changes = {"obligation": passed_on(item, posted(item, amount, source, journal), amount, source, journal)}
+    return renewed(msgspec.structs.replace(item, **changes), journal)
+
+
+def posted(item: BillingObject, amount: int, source: Source, journal: Journal) -> Obligation:
+    """Give the obligation of an object once it has received an amount, and remembers a payment of it."""
     obligation = item.obligation
     if obligation.currency is None:
         raise ValueError("an obligation without a currency takes no money")
-    changes: dict[str, Any] = {"obligation": journal.post(obligation, item.id, -amount, obligation.currency, source)}
-    if isinstance(item, Bill):
-        changes["amount_paid"] = item.amount_paid + amount
-        changes["amount_received"] = item.amount_received + amount
-    return renewed(msgspec.structs.replace(item, **changes), journal)
+    after = journal.post(obligation, item.id, -amount, obligation.currency, source)
+    since = duplicates_since(journal)
+    if source.cause is not Cause.PAYMENT or source.payment_id is None or since is None:
+        return after
+    return after.paid_by(RecentPayment(amount, source.payment_id, journal.stamp.now, source.channel), since)
+
+
+def passed_on(item: BillingObject, after: Obligation, amount: int, source: Source, journal: Journal) -> Obligation:
+    """Give the obligation of a balance after an amount, which is taken back at once where the merchant subtracts it."""
+    if journal.settings.payments_reduce_balance or after.currency is None:
+        return after
+    return journal.post(after, item.id, amount, after.currency, source._replace(cause=Cause.PASSED_ON))
+
+
+def duplicates_since(journal: Journal) -> datetime | None:
+    """Give the time since which a payment that looks the same may be the same one; None where nobody looks."""
+    minutes = journal.settings.duplicate_minutes
+    return journal.stamp.now - timedelta(minutes=minutes) if minutes else None
 
 
 def with_unallocated(payment: Payment, amount: int, source: Source, journal: Journal) -> Payment:

@@ -14,6 +14,9 @@ from owed.model.payment_rules import BillRules, PaymentRules
 from owed.model.tenant_settings import SettingsRecord, TenantSettings
 from owed.model.time_zones import time_zones
 
+PLAIN = ("time_zone", "require_idempotency_key", "payments_reduce_balance", "duplicate_minutes")
+"""The members that are put in place as they are given."""
+
 
 class SettingsMembers(Change[SettingsRecord], frozen=True, kw_only=True):
     """The members that a request gives of the settings. UNSET: not given.
@@ -27,6 +30,8 @@ class SettingsMembers(Change[SettingsRecord], frozen=True, kw_only=True):
     time_zone: str | UnsetType = UNSET
     require_idempotency_key: bool | UnsetType = UNSET
     payment_rules: dict[str, PaymentRules | BillRules] = msgspec.field(default_factory=dict)
+    payments_reduce_balance: bool | UnsetType = UNSET
+    duplicate_minutes: int | UnsetType = UNSET
 
     def faults(self, standing: SettingsRecord) -> Iterator[Fault]:
         """Yield the fault of a time zone that there is not."""
@@ -40,7 +45,7 @@ class SettingsMembers(Change[SettingsRecord], frozen=True, kw_only=True):
 
     def in_place(self, settings: TenantSettings) -> TenantSettings:
         """Give the values with those of the members in place."""
-        given = {name: getattr(self, name) for name in ("time_zone", "require_idempotency_key")}
+        given = {name: getattr(self, name) for name in PLAIN}
         given = {name: value for name, value in given.items() if value is not UNSET}
         rules = msgspec.structs.replace(settings.payment_rules, **self.payment_rules)
         return msgspec.structs.replace(settings, **given, payment_rules=rules)

@@ -45,7 +45,7 @@ def decide(batch: Iterable[Pending], state: State, stamp: Stamp) -> tuple[Decide
 def decide_one(pending: Pending, state: State, stamp: Stamp) -> Reply:
     """Decide one command, and let what it did stand for the next."""
     command = pending.command
-    journal = Journal(command.tenant_id, command.actor, stamp)
+    journal = Journal(command.tenant_id, command.actor, stamp, pending.settings)
     try:
         outcome = command.decide(state, journal)
         answer = pending.render(outcome)

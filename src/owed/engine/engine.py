@@ -8,6 +8,7 @@ from itertools import chain
 import msgspec
 
 from owed.core.command import Command
+from owed.core.journal import STARTING
 from owed.core.outcomes import Code, Refused
 from owed.core.stamp import Stamp
 from owed.core.state import Name
@@ -17,6 +18,7 @@ from owed.engine.keys import RunningKeys
 from owed.engine.pending import Idempotency, Pending, Render, Reply
 from owed.engine.queue import TenantQueues
 from owed.engine.store import Store
+from owed.model.tenant_settings import TenantSettings
 
 logger = logging.getLogger("owed.engine")
 
@@ -70,6 +72,7 @@ class Engine:
         idempotency: Idempotency | None = None,
         request_id: str = "",
         size: int = 0,
+        settings: TenantSettings = STARTING,
     ) -> Reply:
         """Carry out a command, exactly once for its key, and give the reply of it.
 
@@ -81,9 +84,11 @@ class Engine:
             idempotency: The client's key for the request, if it gave one.
             request_id: What a fault is logged under.
             size: Bytes of the request's body.
+            settings: What the merchant has decided, as the caller knows it.
         """
         loop = asyncio.get_running_loop()
-        pending = Pending(command, render, idempotency, request_id, size, deadline=loop.time() + self.limits.patience)
+        deadline = loop.time() + self.limits.patience
+        pending = Pending(command, render, idempotency, request_id, size, deadline, settings)
         if early := await self._keys.enter(pending):
             return early
         if refusal := self._refusal(command.tenant_id):

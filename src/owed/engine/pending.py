@@ -7,10 +7,12 @@ from typing import NamedTuple
 import msgspec
 
 from owed.core.command import Command
+from owed.core.journal import STARTING
 from owed.core.outcomes import Code, Outcome, Refused
 from owed.core.state import Name
 from owed.engine.store import AnswerKey
 from owed.model.answer import Answer, KeptAnswer
+from owed.model.tenant_settings import TenantSettings
 
 PASSING = {Code.UNAVAILABLE, Code.IDEMPOTENCY_KEY_IN_USE}
 
@@ -44,7 +46,7 @@ class Pending:
 
     __slots__ = (
         "answer_key", "arrived_at", "command", "deadline", "fingerprint", "key_is_busy", "names", "reads", "render",
-        "reply", "request_id", "size",
+        "reply", "request_id", "settings", "size",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +57,7 @@ class Pending:
         request_id: str = "",
         size: int = 0,
         deadline: float = float("inf"),
+        settings: TenantSettings = STARTING,
     ) -> None:
         self.command = command
         self.render = render
@@ -63,6 +66,7 @@ class Pending:
         self.key_is_busy = False
         self.request_id = request_id
         self.size = size
+        self.settings = settings
         self.arrived_at = asyncio.get_running_loop().time()
         self.deadline = deadline
         self.reads: tuple[Name, ...] = command.reads()

@@ -112,6 +112,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
         unallocated: What of it is applied to nothing: the merchant owes it, so its total is never above zero.
         unallocated_customer_id: Whose that is, as far as anybody knows.
         rule_breaches: All that a payment which is not received yet would have been refused for.
+        possible_duplicate_of: The id of the payment just before it that looks the same.
     """
 
     kind: ClassVar[str] = "payment"
@@ -132,6 +133,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     paid_at: datetime
     created_at: datetime
     updated_at: datetime
+    possible_duplicate_of: str | None = None
     version: int = 1
     is_received: bool = False
     unallocated: Obligation = Obligation()
@@ -184,6 +186,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
             "currency": self.currency,
             **(self.applications[0].target if len(self.applications) == 1 else {}),
             "applications": [each.shown() for each in self.applications],
+            "possible_duplicate_of": self.possible_duplicate_of,
             "unallocated_customer_id": self.unallocated_customer_id,
             "received": self.is_received or None,
             "rule_breaches": [each.shown() for each in self.rule_breaches] if self.is_received else None,
@@ -213,6 +216,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
             yield search.owner_term(self.unallocated_customer_id)
         if self.channel is not None:
             yield search.channel_term(self.channel)
+        if self.possible_duplicate_of is not None:
+            yield search.POSSIBLE_DUPLICATE
         if self.method is not None:
             yield search.method_term(self.method)
         if self.status is not PaymentStatus.SUCCEEDED:

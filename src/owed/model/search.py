@@ -70,6 +70,10 @@ def method_term(method: str) -> str:
     return f"t:{method}"
 
 
+POSSIBLE_DUPLICATE = "f:possible_duplicate"
+"""The term of a payment that looks like another."""
+
+
 def due_term(status: str, size: int, block: int) -> str:
     """Give the term of the bills with a status that are due in a block of days."""
     return f"d:{status}:{size}:{block}"

@@ -8,17 +8,24 @@ import msgspec
 from owed.model.payment_rules import DefaultRules
 from owed.model.time_zones import time_zone
 
+MOST_DUPLICATE_MINUTES = 1440
+
 
 class TenantSettings(msgspec.Struct, frozen=True):
     """The settings of one tenant, with the values that a new merchant starts with.
 
     Attributes:
         time_zone: An IANA name: where the merchant's days begin and end.
+        payments_reduce_balance: Whether what is paid to a balance lowers it; else the merchant's own system does
+            that, and sends the new one.
+        duplicate_minutes: How long after a payment another that looks the same may be the same; 0: nobody looks.
     """
 
     time_zone: str = "UTC"
     require_idempotency_key: bool = False
     payment_rules: DefaultRules = DefaultRules()
+    payments_reduce_balance: bool = True
+    duplicate_minutes: int = 10
 
     def date_at(self, moment: datetime) -> date:
         """Give the merchant's date at a moment."""

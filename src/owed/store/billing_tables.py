@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 
 from owed.model.billing_object import BillingObject
-from owed.model.obligation import Obligation
+from owed.model.obligation import Obligation, RecentPayment
 from owed.model.payment_rules import PaymentRules
 from owed.store.tables import Table, metadata_of, to_json
 
@@ -29,6 +29,7 @@ CHANGING = {
     "transfer_version": "bigint",
     "transfer_hash": "bytea",
     "transferred_at": "timestamptz",
+    "recent_payments": "json",
     "version": "bigint",
     "event_sequence": "bigint",
     "updated_at": "timestamptz",
@@ -36,6 +37,7 @@ CHANGING = {
 """The columns of every object that may change."""
 
 RULES = msgspec.json.Decoder(PaymentRules)
+RECENT = msgspec.json.Decoder(tuple[RecentPayment, ...])
 
 
 def billing_table(
@@ -96,6 +98,7 @@ def obligation_of(row: asyncpg.Record, *, is_tracked: bool) -> Obligation:
         version=row["transfer_version"],
         hash=row["transfer_hash"],
         recorded_at=row["transferred_at"],
+        recent=RECENT.decode(recent) if (recent := row["recent_payments"]) else (),
     )
 
 
@@ -115,6 +118,7 @@ def changing_values(item: BillingObject) -> tuple[Any, ...]:
         obligation.version,
         obligation.hash,
         obligation.recorded_at,
+        to_json(obligation.recent),
         item.version,
         item.event_sequence,
         item.updated_at,

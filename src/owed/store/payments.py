@@ -54,6 +54,7 @@ FIXED = {
     "paid_at": "timestamptz",
     "created_at": "timestamptz",
     "is_received": "bool",
+    "possible_duplicate_of": "text",
 }
 
 CHANGING = {

@@ -22,6 +22,11 @@ ONE_OBLIGATION: Schema = {"anyOf": [{"required": [name]} for name in OBLIGATIONS
 NEW_PAYMENT: Schema = {"anyOf": [{"required": [name]} for name in ("bill", "account", "customer", "applications")]}
 
 
+POSSIBLE_DUPLICATE_OF = identifier(
+    identifiers.PAYMENT, "The payment just before it that looks the same: as much, to the same, by the same channel."
+)
+
+
 def minor_units(description: str, least: int = 0, most: int = MAX_PAYMENT) -> Schema:
     """Describe an amount."""
     return {"type": "integer", "minimum": least, "maximum": most, "description": description}
@@ -158,6 +163,7 @@ def shown_payment() -> Schema:
             **always,
             **OBLIGATIONS,
             "applications": applications,
+            "possible_duplicate_of": POSSIBLE_DUPLICATE_OF,
             **{name: PAYMENT_FORM.members[name].schema for name in optional},
             **times,
         },
@@ -173,6 +179,7 @@ def checked() -> Schema:
         {
             "allowed": {"type": "boolean", "description": "Whether the payment would be taken."},
             **OF_RULES,
+            "possible_duplicate_of": POSSIBLE_DUPLICATE_OF,
             "after": listed(
                 {"oneOf": kinds},
                 "Each object that is named, as it would be after the payment; as it stands, where that is refused.",

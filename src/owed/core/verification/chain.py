@@ -77,12 +77,18 @@ class Chain:
             yield f"it was recorded at {transfer.recorded_at}, which is not after the transfer before it"
         if transfer.currency != last.currency and not self._may_change_currency(transfer):
             yield f"it is in {transfer.currency}, and the transfer before it in {last.currency}"
+        yield from self._faults_of_posting(transfer)
+        if transfer.hash != seal(transfer, last.hash):
+            yield "its hash is not that of its contents and of the transfer before it"
+
+    def _faults_of_posting(self, transfer: Transfer) -> Iterator[str]:
+        """Yield what is wrong with a transfer by itself, or by what it may do to what stands before it."""
         if fault := posting_fault(posting_of(transfer)):
             yield fault
         if transfer.total_after > 0 and own_account(transfer.obligation_id) == UNALLOCATED:
             yield f"it takes {transfer.total_after} more than there is of unallocated money"
-        if transfer.hash != seal(transfer, last.hash):
-            yield "its hash is not that of its contents and of the transfer before it"
+        if transfer.cause == Cause.PASSED_ON and not passes_on(transfer, self.last):
+            yield "it does not take back just what the transfer before it did"
 
     def _may_change_currency(self, transfer: Transfer) -> bool:
         """Tell whether another currency may begin: with the first transfer, or with a bill's that owes nothing now."""
@@ -126,3 +132,13 @@ class Chain:
             yield f"the bill's status is {status}, and by its transfers it is {should}"
         if head.total != (owed := 0 if status == BillStatus.VOIDED else due - paid):
             yield f"the bill's total is {head.total}, and by its amounts it is {owed}"
+
+
+def passes_on(transfer: Transfer, last: Transfer) -> bool:
+    """Tell whether a transfer takes back at once what the one before it did, so that a balance stays."""
+    return last.cause in OF_PAYMENTS and said_of(transfer, -transfer.amount) == said_of(last, last.amount)
+
+
+def said_of(transfer: Transfer, amount: int) -> tuple[object, ...]:
+    """Give what a transfer that was passed on says, and what passes it on says too, of the opposite amount."""
+    return amount, transfer.payment_id, transfer.taken_back_id, transfer.document_id, transfer.occurred_at

@@ -3,6 +3,12 @@
 -- Of the allocation, move, charge or credit that a transfer is of.
 ALTER TABLE transfer ADD COLUMN document_id text COLLATE "C";
 
+-- The payment just before it that looks the same; and what an object was paid of late, for others to be compared with.
+ALTER TABLE payment ADD COLUMN possible_duplicate_of text COLLATE "C";
+ALTER TABLE customer ADD COLUMN recent_payments json;
+ALTER TABLE account ADD COLUMN recent_payments json;
+ALTER TABLE bill ADD COLUMN recent_payments json;
+
 -- How many transfers a request applied on top of a balance that was of an earlier time: a replay says so too.
 ALTER TABLE answer ADD COLUMN reapplied bigint;
 
