@@ -12,7 +12,7 @@ SETTLE_SECONDS = 20
 REST_SECONDS = 0.1
 COUNT = """
     SELECT (SELECT count(*) FROM customer), (SELECT count(*) FROM account), (SELECT count(*) FROM bill),
-           (SELECT count(*) FROM payment), (SELECT count(*) FROM refund),
+           (SELECT count(*) FROM payment), (SELECT count(*) FROM refund), {charges},
            (SELECT count(*) FROM transfer), (SELECT count(*) FROM event), (SELECT count(*) FROM answer),
            (SELECT coalesce(sum(amount), 0)::bigint FROM transfer),
            ((SELECT coalesce(sum({balance}), 0) FROM customer) + (SELECT coalesce(sum({balance}), 0) FROM account)
@@ -21,14 +21,19 @@ COUNT = """
 
 
 class Columns(NamedTuple):
-    """What of its tables tells what is owed: a customer's and an account's column, and a bill's."""
+    """What of its tables tells what is owed: a customer's and an account's column, and a bill's.
+
+    Attributes:
+        charges: How many there are; peers make none.
+    """
 
     balance: str
     remaining: str
+    charges: str = "0"
 
 
 OF_PEERS = Columns("balance", "amount_due - amount_paid")
-OF_OWED = Columns("total", "total")
+OF_OWED = Columns("total", "total", "(SELECT count(*) FROM charge)")
 
 
 class Rows(NamedTuple):
@@ -39,6 +44,7 @@ class Rows(NamedTuple):
     bills: int = 0
     payments: int = 0
     refunds: int = 0
+    charges: int = 0
     transfers: int = 0
     events: int = 0
     answers: int = 0
@@ -51,6 +57,7 @@ ADDED = {
     Scenario.CREATE_BILL: Rows(bills=1, transfers=1, events=1, answers=1),
     Scenario.COMPOSITE: Rows(customers=1, accounts=1, bills=1, transfers=3, events=3, answers=1),
     **dict.fromkeys((Scenario.PAY_MANY, Scenario.PAY_HOT, Scenario.PAY_BILL), PAID),
+    Scenario.CHARGE_HOT: Rows(charges=1, transfers=1, events=1, answers=1),
     Scenario.PAY_HUNDRED: Rows(payments=1, transfers=HUNDRED, events=HUNDRED, answers=1),
     Scenario.REFUND: Rows(refunds=1, transfers=1, events=1, answers=1),
 }

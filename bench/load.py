@@ -28,6 +28,7 @@ class Scenario(StrEnum):
     CHECK = "Check of a payment"
     PAY_MANY = "Payment of one of many balances"
     PAY_HOT = "Payment of one hot account"
+    CHARGE_HOT = "Charge of one hot prepaid account with a floor"
     PAY_BILL = "Payment of a bill with everything on"
     PAY_HUNDRED = "One payment of a hundred bills"
     REFUND = "Refund of a part of a payment"
@@ -52,8 +53,8 @@ class Group(StrEnum):
 
 
 OF_BILLS = frozenset({Scenario.RETRIEVE_BILL, Scenario.CREATE_BILL, Scenario.COMPOSITE, Scenario.BILLS_OF_CUSTOMER})
-OF_PAYMENTS = frozenset({Scenario.CHECK, Scenario.PAY_MANY, Scenario.PAY_HOT, Scenario.PAY_BILL, Scenario.PAY_HUNDRED,
-                         Scenario.REFUND})  # fmt: skip
+OF_PAYMENTS = frozenset({Scenario.CHECK, Scenario.PAY_MANY, Scenario.PAY_HOT, Scenario.CHARGE_HOT, Scenario.PAY_BILL,
+                         Scenario.PAY_HUNDRED, Scenario.REFUND})  # fmt: skip
 OF_CUSTOMERS = frozenset(Scenario) - OF_BILLS - OF_PAYMENTS
 SCENARIOS_OF: dict[Group, frozenset[Scenario]] = {
     Group.CUSTOMERS: OF_CUSTOMERS,
@@ -86,6 +87,7 @@ SCRIPT_OF = {
     Scenario.CHECK: Script("check", "checks"),
     Scenario.PAY_MANY: Script("pay", "payments_many"),
     Scenario.PAY_HOT: Script("pay", "payments_hot"),
+    Scenario.CHARGE_HOT: Script("pay", "charges_hot"),
     Scenario.PAY_BILL: Script("pay", "payments_bill"),
     Scenario.PAY_HUNDRED: Script("pay", "payments_hundred"),
     Scenario.REFUND: Script("pay", "refunds"),

@@ -8,7 +8,7 @@ from bench.client import Answer, Client
 from bench.expected import conflict, json_of, unless, unless_at, unless_replayed, unless_shows
 from bench.load import Scenario
 from bench.payments import AMOUNT, HUNDRED, PATH
-from bench.seeding import BIG_BILL, BIG_PAYMENT
+from bench.seeding import ACCOUNTS, BIG_BILL, BIG_PAYMENT, DEBT, PREPAID
 from bench.services import Service
 
 CUSTOMER, BILL = "payer_00000001", "payer_00000002"
@@ -55,6 +55,8 @@ def faults(service: Service, scenarios: frozenset[Scenario]) -> Iterator[str]:
         yield from _hundred_faults(client)
     if Scenario.CHECK in able:
         yield from _check_faults(client)
+    if Scenario.CHARGE_HOT in able:
+        yield from _charge_faults(client)
     if Scenario.REFUND in able:
         yield from _refund_faults(client)
 
@@ -155,6 +157,17 @@ def _check_faults(client: Client) -> Iterator[str]:
     rules = {"allowed": False, "rules": ["max_amount", "overpayment_allowed"]}
     yield from unless_shows(refused, 200, rules, "a check of too much")
     yield from unless(client.send("POST", f"{PATH}/check", payments.payment(bill="nothing")), 404, "a check of no bill")
+
+
+def _charge_faults(client: Client) -> Iterator[str]:
+    path = f"{ACCOUNTS}/{PREPAID}/charges"
+    charged = client.send("POST", path, payments.charge(), Idempotency_Key="contract_20")
+    yield from unless_shows(charged, 201, {**payments.charge(), "balance_after": AMOUNT - DEBT}, "a charge")
+    again = client.send("POST", path, payments.charge(), Idempotency_Key="contract_20")
+    yield from unless_replayed(again, charged, "a charge")
+    too_much = client.send("POST", path, {**payments.charge(), "floor": DEBT}, Idempotency_Key="contract_21")
+    expected = {"code": "insufficient_credit", "balance": AMOUNT - DEBT, "available": 0}
+    yield from unless_shows(too_much, 422, expected, "a charge below the floor")
 
 
 def _refund_faults(client: Client) -> Iterator[str]:

@@ -39,6 +39,11 @@ def payment_of(bills: Sequence[str]) -> Members:
     return {"amount": AMOUNT * len(bills), "currency": CURRENCY, "applications": applications}
 
 
+def charge() -> Members:
+    """Give a charge against a credit, of which none may be owed."""
+    return {"amount": AMOUNT, "floor": 0}
+
+
 def refund() -> Members:
     """Give a refund of a small part of a payment."""
     return {"amount": AMOUNT, "reason": "Returned goods"}

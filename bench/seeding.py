@@ -8,9 +8,12 @@ from typing import Any
 
 from bench import payments, sql
 from bench.client import Client
+from bench.load import Scenario
 from bench.services import Service
 
 THREADS = 8
+ACCOUNTS = "/billing/accounts"
+PREPAID = "prepaid"
 DEBT = 1_000_000_000_000
 BIG_BILL = 99_999_999
 BIG_PAYMENT = 1_000_000_000
@@ -58,6 +61,13 @@ def payer(number: int) -> Members:
     return {**made, **given, "payment_rules": WIDE_RULES}
 
 
+def prepaid() -> Members:
+    """Give a new customer's account with more credit than any run uses up."""
+    account = bill(0)["account"]
+    owner = {**account["customer"], "external_reference": PREPAID}
+    return {**account, "external_reference": PREPAID, "customer": owner, "balance": -DEBT}
+
+
 def big_payment(number: int) -> Members:
     """Give a payment of a payer's balance that no run gives back whole."""
     paid = {**payments.payment(customer=f"payer_{number:08d}"), "amount": BIG_PAYMENT}
@@ -96,6 +106,8 @@ def seed_payments(service: Service, count: int) -> None:
     """Create `count` customers with an account and a bill, and a payment of each; note what is requested of them."""
     owing = _create_all(service, "/billing/bills", payer, count)
     paid = _create_all(service, payments.PATH, big_payment, count)
+    if Scenario.CHARGE_HOT in service.scenarios:
+        _create(service, ACCOUNTS, [prepaid()])
     for name, lines in _requests(owing, paid):
         (service.directory / name).write_text("".join(lines))
     sql.execute(service.dsn, "VACUUM ANALYZE")
@@ -108,6 +120,7 @@ def _requests(owing: list[bytes], paid: list[bytes]) -> Iterator[tuple[str, Iter
     yield "checks", (payments.line(f"{path}/check", payments.payment(bill=each)) for each in bills)
     yield "payments_many", (payments.line(path, payments.payment(customer=each["customer_id"])) for each in found)
     yield "payments_hot", iter([payments.line(path, payments.payment(account=account))])
+    yield "charges_hot", iter([payments.line(f"{ACCOUNTS}/{PREPAID}/charges", payments.charge())])
     yield "payments_bill", (payments.line(path, payments.full_payment(each, payments.KEY)) for each in bills)
     yield "payments_hundred", (payments.line(path, each) for each in payments.of_neighbours(bills))
     names = (json.loads(body)["id"] for body in paid)

@@ -30,6 +30,7 @@ HALF_LOAD_P99 = {Scenario.RETRIEVE: 10.0, Scenario.PAY_MANY: 25.0}  # millisecon
 PAYMENT_WITHIN = 2.5  # milliseconds, at one connection
 PAID_ALONE = (Scenario.PAY_MANY, Scenario.PAY_HOT, Scenario.PAY_BILL)
 HOT_OF_MANY = 0.9  # how fast one hot account is paid, as a part of how fast many balances are
+CHARGED_OF_PAID = 0.8  # how fast one hot account is charged, as a part of how fast one is paid
 MEGABYTES = 100
 
 
@@ -70,6 +71,10 @@ def _of_payments(measured: Measurements) -> Iterator[Verdict]:
         ratio = hot.rate / many.rate
         promise = f"{Scenario.PAY_HOT}, {MOST} connections: at least {HOT_OF_MANY}{TIMES} as fast as of many balances"
         yield Verdict(promise, f"{ratio:.2f}{TIMES}", ratio >= HOT_OF_MANY)
+    if hot and (charged := measured.median("Owed", Scenario.CHARGE_HOT, MOST)):
+        ratio = charged.rate / hot.rate
+        promise = f"{Scenario.CHARGE_HOT}, {MOST} connections: at least {CHARGED_OF_PAID}{TIMES} the payments of one"
+        yield Verdict(promise, f"{ratio:.2f}{TIMES}", ratio >= CHARGED_OF_PAID)
     for scenario in PAID_ALONE:
         if ours := measured.median("Owed", scenario, 1):
             promise = f"{scenario}, 1 connection: p50 under {PAYMENT_WITHIN:g} ms"
