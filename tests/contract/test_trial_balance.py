@@ -206,7 +206,8 @@ def rows_of_objects(database: Database, tenant: int) -> Iterator[Any]:
             UNION ALL SELECT 'receivable', currency, total FROM account WHERE tenant_id = $1 AND currency IS NOT NULL
             UNION ALL SELECT 'receivable', currency, total FROM bill WHERE tenant_id = $1""",
         "SELECT 'billed', currency, -amount_due FROM bill WHERE tenant_id = $1 AND status <> 'voided'",
-        "SELECT 'external_receipts', currency, amount_paid - amount_received - amount_credited FROM bill WHERE tenant_id = $1",
+        """SELECT 'external_receipts', currency, amount_paid - amount_received - amount_credited
+             FROM bill WHERE tenant_id = $1""",
         "SELECT 'refunds_payable', currency, -amount_refunded FROM payment WHERE tenant_id = $1",
         """SELECT CASE WHEN channel IS NULL THEN 'clearing' ELSE 'clearing:' || channel END, currency,
                   amount - amount_reversed
