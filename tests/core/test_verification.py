@@ -1,13 +1,19 @@
+from collections.abc import Iterable
 from itertools import product
 from typing import Any
 
+import msgspec
 import pytest
 
-from owed.core.ledger import sides
+from owed.core.ledger import sealed, sides
+from owed.core.verification.broken import Broken
+from owed.core.verification.chain import Chain, Head
 from owed.core.verification.payments import Exactly, Line, Sums
 from owed.core.verification.posting import Posting, posting_fault
-from owed.model.transfer import Cause, LedgerAccount
-from tests.core.samples import NOW, SECOND
+from owed.model.payment_rules import PaymentRules
+from owed.model.tenant_settings import TenantSettings
+from owed.model.transfer import Cause, LedgerAccount, Transfer
+from tests.core.samples import NOW, SECOND, Books, create, pay, refund
 
 ACCOUNTS = [*(account.value for account in LedgerAccount), "clearing:card", "other"]
 LINE = Line("pay_1", "pay_1", "bill_1", "ZAR", "clearing", NOW)
@@ -114,3 +120,58 @@ def test_only_the_payments_of_some_sums_are_compared_one_by_one() -> None:
         exactly.say(LINE, 3)
 
     assert [len([*each.faults()]) for each in (some, others)] == [1, 0]
+
+
+def passed_on_books() -> Books:
+    """Give the books of a customer whose payment of 300, and whose refund of 100, were passed on."""
+    rules = PaymentRules(1, 1000, underpayment_allowed=True, overpayment_allowed=True)
+    books = Books(
+        create(currency="ZAR", balance=1000, payment_rules=rules),
+        settings=TenantSettings(payments_reduce_balance=False),
+    )
+    payment = books.done(pay("UCR1", 300, kind="customer"))
+    books.done(refund(payment.id, amount=100))
+    return books
+
+
+def followed(transfers: Iterable[Transfer]) -> None:
+    """Follow a chain, whose hashes are put right."""
+    chain, previous = Chain(Head("bcus_1", "ZAR", 0, 0, b"", None)), b""
+    for transfer in transfers:
+        whole = sealed(transfer, previous)
+        chain.add(whole)
+        previous = whole.hash
+
+
+def test_what_is_passed_on_takes_back_just_what_the_transfer_before_it_did() -> None:
+    (customer,) = passed_on_books().state.customers.created()
+
+    followed(passed_on_books().posted(customer.id))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"amount": 299, "total_after": 999},
+        {"payment_id": "pay_other"},
+        {"taken_back_id": "ref_other"},
+        {"occurred_at": NOW - SECOND},
+    ],
+    ids=str,
+)
+def test_what_is_passed_on_otherwise_is_broken(wrong: dict[str, Any]) -> None:
+    books = passed_on_books()
+    (customer,) = books.state.customers.created()
+    opening, payment, passed_on, *_ = books.posted(customer.id)
+
+    with pytest.raises(Broken, match="it does not take back just what the transfer before it did"):
+        followed([opening, payment, msgspec.structs.replace(passed_on, **wrong)])
+
+
+def test_nothing_is_passed_on_without_what_it_takes_back() -> None:
+    books = passed_on_books()
+    (customer,) = books.state.customers.created()
+    opening, _, passed_on, *_ = books.posted(customer.id)
+
+    with pytest.raises(Broken, match="it does not take back just what the transfer before it did"):
+        followed([opening, msgspec.structs.replace(passed_on, version=2, total_after=1300)])

@@ -92,6 +92,10 @@ def update(noun: Noun) -> Operation:
     """Tell of changing an object."""
     clearable = ", ".join(f"`{name}`" for name in noun.resource.update_form.members if name in noun.resource.clearable)
     answer = story.outcome(noun.asked(noun.changes, noun.named))
+    perhaps = (
+        *REPLAYED,
+        *(("Owed-Balance-Reapplied",) if "balance_as_of" in noun.resource.update_form.members else ()),
+    )
     return Operation(
         f"update{noun.title}",
         f"Update {noun.a}",
@@ -99,7 +103,7 @@ def update(noun: Noun) -> Operation:
         f"changes nothing writes nothing.\n\n{NULLS} To clear {clearable} or one key of `metadata`, send the body as "
         "`application/merge-patch+json`: there null clears.",
         noun.plural,
-        {200: Success(f"The {noun.kind} as it now stands.", noun.title, VERSION, REPLAYED, example=answer)},
+        {200: Success(f"The {noun.kind} as it now stands.", noun.title, VERSION, perhaps, example=answer)},
         CHANGING,
         (noun.title, "IfMatch", *WRITER),
         {JSON: f"{noun.title}Changes", MERGE_PATCH: f"{noun.title}MergePatch"},

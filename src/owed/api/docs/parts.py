@@ -256,6 +256,10 @@ HEADERS: dict[str, Schema] = {
         "schema": HTTP_DATE,
     },
     "Location": {"description": "Where the new object is.", "schema": {"type": "string", "format": "uri-reference"}},
+    "Owed-Balance-Reapplied": {
+        "description": "Where the request gave `balance_as_of`: how many entries were applied on top of the balance.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
     "Idempotent-Replayed": {
         "description": "`true` where this is the answer that the idempotency key has kept.",
         "schema": {"const": "true"},
