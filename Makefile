@@ -10,7 +10,7 @@ LOCK := $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.
         --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test lint types bench bench-scale soak lock clean
+.PHONY: help install serve test lint types bench bench-reports bench-scale soak lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -35,6 +35,9 @@ bench: install .venv-bench/.peers ## Measure Owed beside its peers and write doc
 
 bench-scale: install .venv-bench/.peers ## Measure Owed among millions of customers
 	$(BIN)/python -m bench.scale $(ARGS)
+
+bench-reports: install ## Measure statements, control totals and exports over a million payments
+	$(BIN)/python -m bench.reports $(ARGS)
 
 soak: install ## Kill workers and PostgreSQL 500 times under load, and live 500 random histories
 	OWED_KILLS=500 $(BIN)/python -m pytest tests/failure/test_kills.py tests/failure/test_webhook_kills.py $(ARGS)

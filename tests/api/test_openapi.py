@@ -22,7 +22,9 @@ from owed.api import (
     events,
     payments,
     replays,
+    reports,
     settings,
+    statements,
     verification,
     webhook_endpoints,
     webhook_tests,
@@ -36,6 +38,7 @@ from owed.api.fields import Anything, Faults, Field
 from owed.api.filters import PAGING
 from owed.api.lists import Listing
 from owed.api.openapi import document
+from owed.api.periods import PERIOD
 from owed.api.problems import CATALOGUE, Refusal
 from owed.api.rate_limit import RateLimit
 from owed.api.routes import PAGES, ROUTES
@@ -110,9 +113,14 @@ def test_every_query_parameter_of_entries_is_described(kind: str) -> None:
         ("/billing/events", events.PARAMETERS),
         ("/billing/events/{event}/deliveries", PAGING),
         ("/billing/webhook_endpoints", PAGING),
+        ("/billing/customers/{customer}/statement", tuple(statements.PARAMETERS)),
+        ("/billing/reports/payments", ("date",)),
+        ("/billing/reports/ageing", ("as_of",)),
+        ("/billing/exports/entries", tuple(PERIOD)),
+        ("/billing/exports/payments", tuple(PERIOD)),
     ],
 )
-def test_every_query_parameter_of_events_and_endpoints_is_described(path: str, names: tuple[str, ...]) -> None:
+def test_every_other_query_parameter_is_described(path: str, names: tuple[str, ...]) -> None:
     assert {each["name"] for each in parameters_of(path)} == {*names}
 
 
@@ -259,6 +267,13 @@ FIELDS = {
     )
     for name, field in form.members.items()
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("field", [*statements.PARAMETERS.values(), reports.DATE, reports.AS_OF])
+def test_the_example_of_a_period_is_one(field: Field) -> None:
+    (shown,) = field.schema["examples"]
+
+    assert field.check(shown, "", Faults()) is not UNSET
 
 
 @pytest.mark.parametrize("field", [field for field in FIELDS.values() if "examples" in field.schema])

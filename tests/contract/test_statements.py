@@ -65,9 +65,9 @@ def rows(answer: Answer) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(answer.body.decode(), newline="")))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def caller(service: Service) -> Client:
-    """A caller of a merchant of the test's own, whose settings it may change."""
+    """A caller of a merchant of the module's own, whose settings it may change."""
     return service.client(service.merchant("Stated").keys["sk_test"])
 
 

@@ -31,7 +31,8 @@ USUAL = Basis.EFFECTIVE
 
 COLUMNS = (
     "kind", "obligation_id", "external_reference", "row", "amount", "total_after", "currency", "cause", "id",
-    "payment_id", "refund_id", "reversal_id", *DOCUMENTS.values(), "actor", "reason", "occurred_at", "recorded_at",
+    "payment_id",
+    *DOCUMENTS.values(), "actor", "reason", "occurred_at", "recorded_at",
 )  # fmt: skip
 """Of the statement as CSV; a row is `opening`, `line` or `closing`."""
 
@@ -107,6 +108,6 @@ def rows_of(part: Part) -> Iterator[dict[str, Any]]:
     if part.opening is not None:
         yield {**section, "row": "opening", "total_after": part.opening}
     for line in part.lines:
-        yield {**line.shown(), **section, "row": "line"}
+        yield {**section, "row": "line", **line.shown()}
     if part.closing is not None:
         yield {**section, "row": "closing", "total_after": part.closing}

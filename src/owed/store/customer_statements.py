@@ -28,7 +28,7 @@ class Basis(StrEnum):
 LINES = """
     -- Nothing is recorded before it has happened. So what was recorded before the period had happened by then too, and
     -- comes to the total after the last of it; what was recorded since is read. A bill that was settled before the
-    -- period, and has rested since, is left out at once.
+    -- period and has rested since is left out at once, and so is money of a payment that was allocated by then.
       WITH obligation AS MATERIALIZED (
     SELECT row_number() OVER (ORDER BY kind <> 'customer', id) AS place, kind, id, external_reference,
            transfers_before($1, id, $3) AS before,
@@ -44,31 +44,36 @@ LINES = """
               FROM search_term
               JOIN bill ON bill.tenant_id = $1 AND bill.id = search_term.object_id
              WHERE search_term.tenant_id = $1 AND term = $5 AND object_id LIKE 'bill\\_%'
-               AND (bill.total <> 0 OR bill.transferred_at >= $3)) AS owing
+               AND (bill.total <> 0 OR bill.transferred_at >= $3)
+             UNION ALL
+            SELECT 'payment', id, external_reference
+              FROM payment
+             WHERE tenant_id = $1 AND unallocated_customer_id = $2 AND unallocated_version > 0
+               AND (unallocated_total <> 0 OR unallocated_transferred_at >= $3)) AS owing
          ), line AS (
-    SELECT place, transfer.currency, '-infinity'::timestamptz AS at, 0 AS version, total_after AS amount,
-           NULL AS id, 0 AS total_after, NULL AS cause, NULL AS payment_id, NULL AS taken_back_id,
-           NULL AS document_id, NULL AS attribution_id,
+    SELECT place, kind, obligation.id AS object_id, external_reference, transfer.currency,
+           '-infinity'::timestamptz AS at, true AS is_before,
+           0 AS version, NULL AS id, total_after AS amount, 0 AS total_after, NULL AS cause, NULL AS payment_id,
+           NULL AS taken_back_id, NULL AS document_id, NULL AS attribution_id,
            NULL::timestamptz AS occurred_at, NULL::timestamptz AS recorded_at
       FROM obligation
       JOIN transfer ON transfer.tenant_id = $1 AND obligation_id = obligation.id AND version = before
      UNION ALL
-    SELECT place, transfer.currency, {time}, version, amount,
-           transfer.id, total_after, cause, payment_id, taken_back_id, document_id, attribution_id,
-           occurred_at, recorded_at
+    SELECT place, kind, obligation.id, external_reference, transfer.currency,
+           {time}, {time} < $3,
+           version, transfer.id, amount, total_after, cause, payment_id,
+           taken_back_id, document_id, attribution_id, occurred_at, recorded_at
       FROM obligation
       JOIN transfer ON transfer.tenant_id = $1 AND obligation_id = obligation.id
      WHERE version > before AND version <= last AND {time} < $4
          )
-    SELECT kind, obligation.id AS object_id, obligation.external_reference, line.currency,
-           at < $3 AS is_before,
-           version, line.id, amount, total_after, line.currency, cause, payment_id, taken_back_id, document_id,
+    SELECT kind, object_id, external_reference, currency, is_before,
+           version, line.id, amount, total_after, currency, cause, payment_id, taken_back_id, document_id,
            words.actor, words.reason, occurred_at, recorded_at
       FROM line
-      JOIN obligation USING (place)
       LEFT JOIN LATERAL (SELECT actor, reason FROM attribution
                           WHERE tenant_id = $1 AND attribution.id = line.attribution_id LIMIT 1) AS words ON true
-     ORDER BY place, line.currency, at, version
+     ORDER BY place, currency, at, version
 """
 
 STATEMENTS = {

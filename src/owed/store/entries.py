@@ -78,24 +78,25 @@ class Entry(msgspec.Struct, frozen=True):
     recorded_at: datetime
 
     def shown(self) -> dict[str, Any]:
-        """Give the members that the API shows; what is not set is absent."""
-        return {name: value for name, value in self._members().items() if value is not None}
-
-    def _members(self) -> dict[str, Any]:
-        """Give the members of the entry, in the order of the contract."""
-        return {
+        """Give the members that the API shows, in the order of the contract; what is not set is absent."""
+        members: dict[str, Any] = {
             "id": self.id,
             "amount": self.amount,
             "total_after": self.total_after,
             "currency": self.currency,
             "cause": self.cause,
-            "payment_id": self.payment_id,
-            **{DOCUMENTS[each[:4]]: each for each in (self.taken_back_id, self.document_id) if each},
-            "actor": self.actor,
-            "reason": self.reason,
-            "occurred_at": self.occurred_at,
-            "recorded_at": self.recorded_at,
         }
+        if self.payment_id is not None:
+            members["payment_id"] = self.payment_id
+        for document_id in (self.taken_back_id, self.document_id):
+            if document_id is not None:
+                members[DOCUMENTS[document_id[:4]]] = document_id
+        if self.actor is not None:
+            members["actor"] = self.actor
+        if self.reason is not None:
+            members["reason"] = self.reason
+        members["occurred_at"], members["recorded_at"] = self.occurred_at, self.recorded_at
+        return members
 
 
 class EntryQuery(msgspec.Struct, frozen=True):

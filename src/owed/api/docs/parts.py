@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from owed.api import audit, forms, idempotency, messages, periods, statements
+from owed.api import audit, forms, idempotency, messages, periods, reports, statements
 from owed.api.adjustments import WAYS, Adjusting
 from owed.api.docs import story, webhook_story
 from owed.api.docs.nouns import A_BILL, NOUNS, Noun, identifier
@@ -165,6 +165,8 @@ OF_REPORTS: dict[str, Schema] = {
     "From": of_field("from", periods.FROM),
     "To": of_field("to", periods.TO),
     "Basis": of_field("basis", statements.BASIS),
+    "TotalsOf": of_field("date", reports.DATE),
+    "AgeingAsOf": of_field("as_of", reports.AS_OF),
 }
 """Those of statements, reports and exports."""
 

@@ -125,3 +125,9 @@ CREATE TABLE move (
     UNIQUE (tenant_id, external_reference),
     FOREIGN KEY (tenant_id, payment_id) REFERENCES payment
 );
+
+-- Entries of a time, among all: they are in the order of their recording as they lie, and so this is all but nothing.
+CREATE INDEX transfer_by_time ON transfer USING brin (recorded_at) WITH (autosummarize = on);
+
+-- Whose statements tell of what a payment left, or had left once.
+CREATE INDEX payment_left_to_customer ON payment (tenant_id, unallocated_customer_id, id) WHERE unallocated_version > 0;
