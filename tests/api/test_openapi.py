@@ -41,6 +41,7 @@ from owed.api.openapi import document
 from owed.api.periods import PERIOD
 from owed.api.problems import CATALOGUE, Refusal
 from owed.api.rate_limit import RateLimit
+from owed.api.reallocations import ALLOCATIONS, MOVES
 from owed.api.routes import PAGES, ROUTES
 from owed.api.taken_back import REFUNDS, REVERSALS
 from owed.core.outcomes import Code
@@ -131,6 +132,8 @@ def test_an_idempotency_key_is_required_where_money_moves_and_nowhere_else() -> 
         "/billing/payments",
         "/billing/payments/{payment}/refunds",
         "/billing/payments/{payment}/reversals",
+        "/billing/payments/{payment}/allocations",
+        "/billing/payments/{payment}/moves",
         "/billing/customers/{customer}/charges",
         "/billing/customers/{customer}/credits",
         "/billing/accounts/{account}/charges",
@@ -155,7 +158,8 @@ def test_a_new_object_leads_to_all_that_can_be_done_with_it() -> None:
     assert links == {
         "createCustomer": {
             "retrieveCustomer", "updateCustomer", "listAccounts", "listBills", "listPayments", "listCustomerEntries",
-            "retrieveStatement", *adjusting("CustomerCharge"), *adjusting("CustomerCredit"),
+            "retrieveStatement", "retrieveUnallocated", "listUnallocated",
+            *adjusting("CustomerCharge"), *adjusting("CustomerCredit"),
         },
         "createAccount": {
             "retrieveAccount", "updateAccount", "listBills", "listPayments", "listAccountEntries",
@@ -166,8 +170,11 @@ def test_a_new_object_leads_to_all_that_can_be_done_with_it() -> None:
         },
         "createPayment": {
             "retrievePayment", "listRefunds", "createRefund", "retrieveRefund", "listReversals", "createReversal",
-            "retrieveReversal",
+            "retrieveReversal", "listAllocations", "createAllocation", "retrieveAllocation", "listMoves", "createMove",
+            "retrieveMove",
         },
+        "createAllocation": {"retrieveAllocation"},
+        "createMove": {"retrieveMove"},
         "createRefund": {"retrieveRefund"},
         "createReversal": {"retrieveReversal"},
         **{f"create{name}": {f"retrieve{name}", f"reverse{name}"} for name in ADJUSTMENTS},
@@ -213,7 +220,7 @@ def test_every_problem_that_there_can_be_has_an_example() -> None:
 
 OF_OTHERS = {
     "settles", "applications", "payment_id", "refund_id", "reversal_id", "charge_id", "credit_id", "customer_id",
-    "account_id", "bill_id", "balance", "floor", "available",
+    "account_id", "bill_id", "balance", "floor", "available", "allocation_id", "move_id", "fits",
 }  # fmt: skip
 """The further members of a problem that this refusal does not have."""
 
@@ -260,7 +267,9 @@ FIELDS = {
     for place, form in (
         ("customer", customers.CREATE), ("account", accounts.CREATE), ("bill", bills.CREATE), ("update", bills.UPDATE),
         ("settings", settings.UPDATE), ("payment", payments.PAYMENT_FORM), ("refund", REFUNDS.form),
-        ("reversal", REVERSALS.form), ("endpoint", webhook_endpoints.UPDATE), ("rotation", webhook_endpoints.ROTATION),
+        ("reversal", REVERSALS.form),
+        ("allocation", ALLOCATIONS.form), ("move", MOVES.form), ("endpoint", webhook_endpoints.UPDATE),
+        ("rotation", webhook_endpoints.ROTATION),
         ("test", webhook_tests.TEST), ("replay", replays.REPLAY), ("redelivery", deliveries.REDELIVER),
         ("received", verification.RECEIVED), ("charge", adjustments.ACCOUNT_CHARGES.form),
         ("credit", adjustments.ACCOUNT_CREDITS.form), ("bill credit", adjustments.BILL_CREDITS.form),
@@ -317,6 +326,8 @@ REQUESTS = [
     Taken("NewPayment", payments.PAYMENT_FORM, A_PAYMENT),
     Taken("PaymentToCheck", payments.PAYMENT_FORM, A_PAYMENT),
     Taken("NewRefund", REFUNDS.form, {}),
+    Taken("NewAllocation", ALLOCATIONS.form, {}),
+    Taken("NewMove", MOVES.form, {}),
     Taken("NewCharge", adjustments.ACCOUNT_CHARGES.form, {"amount": 1}),
     Taken("NewCharge", adjustments.CUSTOMER_CHARGES.form, {"amount": 1}),
     Taken("NewCredit", adjustments.ACCOUNT_CREDITS.form, {"amount": 1}),

@@ -39,6 +39,7 @@ from owed.store.secrets import read_secret
 from owed.store.slow_lane import SlowLane
 from owed.store.streams import FETCH_SECONDS, Streams
 from owed.store.trial_balance import TrialBalances
+from owed.store.unallocated import UnallocatedMoney
 from owed.webhooks.addresses import Policy
 from owed.webhooks.sender import Sender
 
@@ -158,6 +159,7 @@ async def assemble(settings: Settings) -> Service:
         attempts=Attempts(lane),
         past=Past(lane),
         trial_balances=TrialBalances(lane),
+        unallocated=UnallocatedMoney(lane),
         streams=Streams(dsn, MOST_REPORTS + MOST_EXPORTS),
         reports=Room("statements and reports", MOST_REPORTS, MOST_REPORTS_OF_ONE, FETCH_SECONDS),
         exports=Room("exports", MOST_EXPORTS, MOST_EXPORTS_OF_ONE, FETCH_SECONDS),

@@ -7,9 +7,11 @@ from owed.api.adjustments import Adjusting
 from owed.api.composites import Object
 from owed.api.fields import Faults
 from owed.api.forms import read_members
+from owed.api.payment_documents import PaymentDocuments
 from owed.api.payments import read_payment
 from owed.api.taken_back import REFUNDS, REVERSALS
 from owed.core.adjusting import Adjust
+from owed.core.changing_payments import ChangePayment
 from owed.core.command import Command
 from owed.core.create import Create
 from owed.core.journal import Journal
@@ -95,6 +97,25 @@ class TakingBackAsked(NamedTuple):
         given = (REFUNDS if self.makes is RefundPayment else REVERSALS).read(self.given, faults)
         always: Json = {"tenant_id": whose.tenant_id, "actor": whose.actor, "faults": tuple(faults.found)}
         return self.makes(**always, payment=self.payment, **given)
+
+
+class ReallocationAsked(NamedTuple):
+    """A request that applies unallocated money, or moves what is applied.
+
+    Attributes:
+        payment: The payment's id or external reference.
+    """
+
+    way: PaymentDocuments
+    payment: str
+    given: Json
+
+    def command(self, whose: Whose) -> ChangePayment[Any]:
+        """Make the command that the request would be."""
+        faults = Faults()
+        given = self.way.read(self.given, faults)
+        always: Json = {"tenant_id": whose.tenant_id, "actor": whose.actor, "faults": tuple(faults.found)}
+        return self.way.command(**always, payment=self.payment, **given)
 
 
 class AdjustmentAsked(NamedTuple):

@@ -91,20 +91,21 @@ class Items:
 
     Args:
         item: What each may be.
-        most: How many there may be; there is at least one.
+        most: How many there may be.
+        least: How many there must be.
     """
 
-    def __init__(self, item: Object, most: int, description: str) -> None:
-        self._item, self._most = item, most
+    def __init__(self, item: Object, most: int, description: str, least: int = 1) -> None:
+        self._item, self._most, self._least = item, most, least
         self.schema: Schema = {
-            "type": "array", "minItems": 1, "maxItems": most, "items": item.schema, "description": description,
+            "type": "array", "minItems": least, "maxItems": most, "items": item.schema, "description": description,
         }  # fmt: skip
 
     def check(self, value: Any, pointer: str, faults: Faults) -> Any:
         """Give the members of each item, as far as they are right, if all are objects."""
         if type(value) is not list:
             return faults.note(pointer, f"This must be a list, not {json_type(value)}.")
-        if not 1 <= len(value) <= self._most:
-            return faults.note(pointer, f"This must have 1 to {self._most} items, not {len(value)}.")
+        if not self._least <= len(value) <= self._most:
+            return faults.note(pointer, f"This must have {self._least} to {self._most} items, not {len(value)}.")
         members = [self._item.check_members(item, f"{pointer}/{place}", faults) for place, item in enumerate(value)]
         return members if all(type(item) is dict for item in value) else UNSET

@@ -15,7 +15,18 @@ from owed.api.adjustments import (
     CUSTOMER_CREDITS,
     Adjusting,
 )
-from owed.api.books import AdjustmentAsked, Asked, Books, Json, ObjectAsked, PaymentAsked, TakingBackAsked
+from owed.api.books import (
+    AdjustmentAsked,
+    Asked,
+    Books,
+    Json,
+    ObjectAsked,
+    PaymentAsked,
+    ReallocationAsked,
+    TakingBackAsked,
+)
+from owed.api.payment_documents import PaymentDocuments
+from owed.api.reallocations import ALLOCATIONS, MOVES
 from owed.core.accounts import AccountMembers
 from owed.core.bills import BillMembers, Void
 from owed.core.customers import CustomerMembers
@@ -138,6 +149,7 @@ def demo_payments(today: date) -> tuple[Json, ...]:
     """Give what makes the payments, by the channels that they came through; one transfer pays two bills."""
     paid_at = [f"{today - timedelta(days)}T08:15:00Z" for days in range(40)]
     two_bills = [{"bill": "INV-1001", "amount": 480_000}, {"bill": "INV-1002", "amount": 200_000}]
+    unknown_bill = {"applications": [{"bill": "INV-1022", "amount": 90_000}], "customer": "UCR1234567888"}
     return (
         a_payment("PAY-1001", {"applications": two_bills}, 680_000, "bank_transfer", "eft", paid_at[25],
                   provider_reference="KABELO TRADERS INV 1001 1002"),
@@ -147,6 +159,9 @@ def demo_payments(today: date) -> tuple[Json, ...]:
         a_payment("PAY-1004", {"bill": "UBR1234567888"}, 2000, "online", "card", paid_at[8]),
         a_payment("PAY-1005", {"account": "UAR1234567887"}, 50_000, "mobile_money", "m_pesa", paid_at[3],
                   currency="KES"),
+        a_payment("PAY-1006", unknown_bill, 150_000, "bank_transfer", "eft", paid_at[2],
+                  received=True, provider_reference="KABELO TRADERS INV 1022"),
+        a_payment("PAY-1007", {"customer": "UCR1234567888"}, 25_000, "bank_transfer", "eft", paid_at[1]),
     )  # fmt: skip
 
 
@@ -165,6 +180,25 @@ REFUNDED: Final[dict[str, Json]] = {
 
 REVERSED: Final[dict[str, Json]] = {"PAY-1002": {"reason": "dishonoured", "external_reference": "REV-1001"}}
 """Payments whose money never was good."""
+
+REALLOCATED: Final[tuple[tuple[PaymentDocuments, str, Json], ...]] = (
+    (
+        ALLOCATIONS,
+        "PAY-1006",
+        {"bill": "INV-1003", "amount": 40_000, "reason": "he sent the advice", "external_reference": "ALL-1001"},
+    ),
+    (
+        MOVES,
+        "PAY-1006",
+        {
+            "customer": "UCR1234567888",
+            "amount": 15_000,
+            "reason": "he wants it on account",
+            "external_reference": "MOV-1001",
+        },
+    ),
+)
+"""Where money went that had fitted nowhere, and that was on the wrong bill."""
 
 ADJUSTED: Final[tuple[tuple[Adjusting, str, Json], ...]] = (
     (
@@ -205,6 +239,7 @@ def demo_requests(today: date) -> Iterator[Asked]:
     yield from map(PaymentAsked, demo_payments(today))
     yield from (refund(name, given) for name, given in REFUNDED.items())
     yield from (reversal(name, given) for name, given in REVERSED.items())
+    yield from (ReallocationAsked(*reallocated) for reallocated in REALLOCATED)
     yield from (AdjustmentAsked(*adjusted) for adjusted in ADJUSTED)
     yield from (bill_void(given, name) for name, given in VOIDED.items())
 

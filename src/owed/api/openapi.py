@@ -35,6 +35,8 @@ LEADING = {
     "endpoint": {"secret": "secret_id"},
     "refund": {"payment": "payment_id"},
     "reversal": {"payment": "payment_id"},
+    "allocation": {"payment": "payment_id"},
+    "move": {"payment": "payment_id"},
     "charge": {"customer": "customer_id", "account": "account_id"},
     "credit": {"customer": "customer_id", "account": "account_id", "bill": "bill_id"},
 }

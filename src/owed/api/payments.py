@@ -9,7 +9,7 @@ from msgspec import UNSET
 from owed.api import query
 from owed.api.commands import Form, carry_out, read_form
 from owed.api.composites import Items, Object
-from owed.api.fields import Choice, Faults, Field, Integer, Moment, Pattern, Text
+from owed.api.fields import Boolean, Choice, Faults, Field, Integer, Moment, Pattern, Text
 from owed.api.filters import Filters
 from owed.api.forms import LASTING_METADATA, currency, ours, usable
 from owed.api.idempotency import check_key
@@ -63,14 +63,21 @@ APPLICATION = Object(
 PAYMENT_FORM = Object(
     {
         **ours("id", "status", "amount_refunded", "amount_reversed", "amount_unallocated"),
-        **ours("customer_id", "account_id", "bill_id", "possible_duplicate_of", "created_at"),
+        **ours("customer_id", "account_id", "bill_id", "possible_duplicate_of"),
+        **ours("unallocated_customer_id", "rule_breaches", "created_at"),
         "amount": AMOUNT,
         "currency": CURRENCY,
         **TARGETS,
         "applications": Items(
             APPLICATION,
             MOST_APPLICATIONS,
-            "All that is paid, where it is more than one thing. The amounts add up to `amount`; all pass or none.",
+            "All that is paid, where it is more than one thing. The amounts add up to `amount`; all pass or none. Of "
+            "received money they may add up to less, and there may be none.",
+            least=0,
+        ),
+        "received": Boolean(
+            "Whether the money is in the bank already: then no rule refuses it, and what fits nowhere is unallocated. "
+            "`customer` beside something else says whose that is."
         ),
         "external_reference": Pattern(
             "(?!check$)[a-zA-Z0-9_-]+",
@@ -153,7 +160,12 @@ def read_payment(value: Any, faults: Faults) -> dict[str, Any]:
     given = PAYMENT_FORM.check_members(value, "", faults)
     if type(value) is dict:
         faults.found += form_faults(given)
-    return {"targets": tuple(targets_of(given)), **usable({name: given[name] for name in PLAIN & given.keys()})}
+    plain = usable({name: given[name] for name in PLAIN & given.keys()})
+    if given.get("received") is not True:
+        return {"targets": tuple(targets_of(given)), **plain}
+    owner = given.pop("customer", UNSET) if is_owned(given) else UNSET
+    targets = tuple(targets_of(given))
+    return {"targets": targets, "is_received": True, "owner": None if owner is UNSET else owner, **plain}
 
 
 PLAIN = frozenset(
@@ -166,21 +178,47 @@ PLAIN = frozenset(
 
 def form_faults(given: dict[str, Any]) -> Iterator[Fault]:
     """Yield what is wrong with the members of a payment beside each other."""
-    ways = [name for name in (*KINDS, "applications") if name in given]
-    if not ways:
+    ways, is_received = [name for name in (*KINDS, "applications") if name in given], given.get("received") is True
+    if not ways and not is_received:
         yield Fault("", "A payment goes somewhere: give `bill`, `account`, `customer` or `applications`.")
+    if is_received and is_owned(given):
+        ways.remove("customer")
     for name in ways[1:]:
         yield Fault(f"/{name}", f"Leave this out, as `{ways[0]}` is given: a payment goes one way.")
-    if given.get("applications", UNSET) is not UNSET:
-        yield from application_faults(given["applications"], given.get("amount", UNSET))
+    if (applications := given.get("applications", UNSET)) is UNSET:
+        return
+    if not applications and not is_received:
+        yield Fault("/applications", f"This must have 1 to {MOST_APPLICATIONS} items, not 0.")
+    elif is_received:
+        yield from each_faults(applications)
+        yield from excess_faults(applications, given.get("amount", UNSET))
+    else:
+        yield from application_faults(applications, given.get("amount", UNSET))
+
+
+def is_owned(given: dict[str, Any]) -> bool:
+    """Tell whether a customer is named beside what is paid: then the customer is whose the rest of the money is."""
+    return "customer" in given and not given.keys().isdisjoint({"bill", "account", "applications"})
 
 
 def application_faults(applications: list[dict[str, Any]], amount: Any) -> Iterator[Fault]:
     """Yield what is wrong with applications beside each other, and beside the amount of all."""
+    yield from each_faults(applications)
+    yield from sum_faults(applications, amount)
+
+
+def each_faults(applications: list[dict[str, Any]]) -> Iterator[Fault]:
+    """Yield a fault for each application that does not name one thing."""
     for place, application in enumerate(applications):
         if sum(kind in application for kind in KINDS) != 1:
             yield Fault(f"/applications/{place}", "Give one of `bill`, `account` and `customer`, and `amount`.")
-    yield from sum_faults(applications, amount)
+
+
+def excess_faults(applications: list[dict[str, Any]], amount: Any) -> Iterator[Fault]:
+    """Yield the fault of received money that is less than its applications add up to."""
+    amounts = [application.get("amount", UNSET) for application in applications]
+    if amount is not UNSET and UNSET not in amounts and sum(amounts) > amount:
+        yield Fault("/amount", f"This must be at least what the applications add up to, {sum(amounts)}.")
 
 
 def sum_faults(applications: list[dict[str, Any]], amount: Any) -> Iterator[Fault]:

@@ -19,6 +19,7 @@ from owed.api import (
     reports,
     settings,
     statements,
+    unallocated,
     verification,
     webhook_endpoints,
     webhook_tests,
@@ -29,6 +30,7 @@ from owed.api.bills import BILLS
 from owed.api.customers import CUSTOMERS
 from owed.api.entries import EntryList
 from owed.api.messages import Request, Response
+from owed.api.reallocations import ALLOCATIONS, MOVES
 from owed.api.service import Service
 from owed.api.taken_back import REFUNDS, REVERSALS
 
@@ -72,6 +74,12 @@ ROUTES = (
     Route("/billing/payments/{payment}/refunds/{refund}", {"GET": REFUNDS.retrieve}),
     Route("/billing/payments/{payment}/reversals", {"GET": REVERSALS.list_all, "POST": REVERSALS.create}),
     Route("/billing/payments/{payment}/reversals/{reversal}", {"GET": REVERSALS.retrieve}),
+    Route("/billing/payments/{payment}/allocations", {"GET": ALLOCATIONS.list_all, "POST": ALLOCATIONS.create}),
+    Route("/billing/payments/{payment}/allocations/{allocation}", {"GET": ALLOCATIONS.retrieve}),
+    Route("/billing/payments/{payment}/moves", {"GET": MOVES.list_all, "POST": MOVES.create}),
+    Route("/billing/payments/{payment}/moves/{move}", {"GET": MOVES.retrieve}),
+    Route("/billing/unallocated", {"GET": unallocated.LIST.respond}),
+    Route("/billing/customers/{customer}/unallocated", {"GET": unallocated.retrieve_unallocated}),
     Route("/billing/events", {"GET": events.list_events}),
     Route("/billing/events/{event}", {"GET": events.retrieve_event}),
     Route("/billing/events/{event}/deliveries", {"GET": deliveries.list_deliveries}),

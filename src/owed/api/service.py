@@ -21,6 +21,7 @@ from owed.store.lookups import Lookups
 from owed.store.past import Past
 from owed.store.streams import Streams
 from owed.store.trial_balance import TrialBalances
+from owed.store.unallocated import UnallocatedMoney
 from owed.webhooks.addresses import Policy
 from owed.webhooks.sender import Sender
 
@@ -43,6 +44,7 @@ class Service(msgspec.Struct, frozen=True):
     tests: Room
     past: Past
     trial_balances: TrialBalances
+    unallocated: UnallocatedMoney
     streams: Streams
     reports: Room
     exports: Room

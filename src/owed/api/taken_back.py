@@ -5,28 +5,16 @@ from typing import Any
 
 from msgspec import UNSET
 
-from owed.api import conditions, query
-from owed.api.commands import Form, carry_out, read_form
 from owed.api.composites import Items, Object
 from owed.api.fields import Choice, Faults, Field, Integer, Moment, Pattern, Text
-from owed.api.filters import Filters
 from owed.api.forms import LASTING_METADATA, ours, usable
-from owed.api.lists import Listing
-from owed.api.messages import Request, Response
-from owed.api.payment_names import IN_CHANNEL, PARAMETERS, channel_of, find_payment, payment_name
+from owed.api.payment_documents import PaymentDocuments
 from owed.api.payments import MOST_APPLICATIONS, reference, sum_faults
-from owed.api.problems import Refusal
-from owed.api.resource import shown
-from owed.api.service import Service
-from owed.core.outcomes import Fault, not_found
-from owed.core.state import NAME, Name
+from owed.core.outcomes import Fault
+from owed.core.state import NAME
 from owed.core.taking_back import Portion, RefundPayment, ReversePayment, TakeBack
-from owed.model import search
 from owed.model.payment import MAX_PAYMENT
-from owed.model.taken_back import ReversalReason, TakenBack
-
-SIZE = 128 * 1024
-"""Bytes that one counts for in a batch: what it writes depends on the payment, which is not read yet."""
+from owed.model.taken_back import ReversalReason
 
 WANTED = Object(
     {
@@ -41,7 +29,7 @@ WANTED = Object(
 )
 
 
-class TakingBack:
+class TakingBack(PaymentDocuments):
     """One way to take a payment back.
 
     Args:
@@ -51,49 +39,25 @@ class TakingBack:
     """
 
     def __init__(self, command: type[TakeBack], members: Mapping[str, Field], required: tuple[str, ...] = ()) -> None:
-        self.kind = command.makes.kind
-        self.form = Object(
+        kind = command.makes.kind
+        form = Object(
             {
-                **ours("id", "payment_id", "currency", "created_at"),
+                **ours("id", "payment_id", "amount_unallocated", "currency", "created_at"),
                 "amount": Integer(1, MAX_PAYMENT, "What to take back, in minor units; all that is left.", 500),
                 "applications": Items(
-                    WANTED, MOST_APPLICATIONS, "What to take of which application; the newest first, if not given."
+                    WANTED,
+                    MOST_APPLICATIONS,
+                    "What to take of which application; unallocated money and then the newest first, if not given.",
                 ),
-                "external_reference": reference(f"the {self.kind}, unique among your {self.kind}s", "RET1234567890"),
+                "external_reference": reference(f"the {kind}, unique among your {kind}s", "RET1234567890"),
                 **members,
                 "metadata": LASTING_METADATA,
             },
             dict,
-            f"What the {self.kind} is of. Without `amount` and `applications`, all that is left of the payment.",
+            f"What the {kind} is of. Without `amount` and `applications`, all that is left of the payment.",
             required=required,
         )
-        self.list = Listing(self.kind, Filters({}, beside={"channel": IN_CHANNEL}))
-        self._command = command
-
-    async def create(self, service: Service, request: Request) -> Response:
-        """POST: take a payment back, or a part of it."""
-        form = read_form(request, may_be_empty=True, parameters=PARAMETERS)
-        name = await payment_name(service, request, channel_of(form.parameters, form.faults))
-        command = self._command_of(request, form, name)
-        return await carry_out(service, request, form, command, moves_money=True, size=SIZE)
-
-    async def retrieve(self, service: Service, request: Request) -> Response:
-        """GET: retrieve what took a payment back, by id or external reference."""
-        faults = Faults()
-        given = query.note_unknown(request, faults, PARAMETERS)
-        payment = await find_payment(service, request, channel_of(given, faults))
-        name = request.arguments[1]
-        found: TakenBack | None = await service.lookups.find(Name(self.kind, request.key.tenant_id, name))
-        if found is None or found.payment_id != payment.id:
-            raise Refusal(not_found(self.kind, name))
-        query.refuse_faulty(faults)
-        return shown(request, found)
-
-    async def list_all(self, service: Service, request: Request) -> Response:
-        """GET: list what took a payment back, newest first."""
-        given = dict(query.parameters(request, Faults()))  # the list reads them too, and notes their faults
-        payment = await find_payment(service, request, channel_of(given, Faults()))
-        return await self.list.respond(service, request, search.owner_term(payment.id))
+        super().__init__(command, form, may_be_empty=True)
 
     def read(self, value: Any, faults: Faults) -> dict[str, Any]:
         """Read what is taken back, as far as it is right, and note every fault of the rest."""
@@ -103,18 +67,6 @@ class TakingBack:
             return usable(given)
         faults.found += application_faults(wanted, given.get("amount", UNSET))
         return {"portions": tuple(portions_of(wanted)), **usable(given)}
-
-    def _command_of(self, request: Request, form: Form, payment: str) -> TakeBack:
-        if_match = conditions.if_match(request.header(b"if-match"), form.faults)
-        given = {} if form.value is UNSET else self.read(form.value, form.faults)
-        return self._command(
-            tenant_id=request.key.tenant_id,
-            actor=form.actor,
-            payment=payment,
-            if_match=if_match,
-            faults=tuple(form.faults.found),
-            **given,
-        )
 
 
 def application_faults(wanted: list[dict[str, Any]], amount: Any) -> Iterator[Fault]:

@@ -8,8 +8,10 @@ import typer
 from owed.api.fields import Faults
 from owed.api.filters import Given
 from owed.api.lists import DEFAULT_LIMIT, MOST
+from owed.api.payment_documents import PaymentDocuments
 from owed.api.payments import KINDS, LIST
-from owed.api.taken_back import REFUNDS, REVERSALS, TakingBack
+from owed.api.reallocations import ALLOCATIONS, MOVES
+from owed.api.taken_back import REFUNDS, REVERSALS
 from owed.cli import tenants
 from owed.cli.amounts import Amount
 from owed.cli.errors import Refused
@@ -22,6 +24,7 @@ from owed.cli.tenants import Merchant, ModeOption, Tenant, read
 from owed.core.state import Name
 from owed.model import search
 from owed.model.payment import Application, Payment, name_in_channel
+from owed.model.payment_document import PaymentDocument
 from owed.model.taken_back import TakenBack
 from owed.store.history import Attribution, attributions
 from owed.store.lists import Lists
@@ -38,11 +41,13 @@ class Whole(NamedTuple):
     """A payment with all that belongs to it.
 
     Attributes:
+        reallocated: The allocations and moves of its money.
         references: The external references of what it paid, by id.
     """
 
     payment: Payment
     taken_back: list[TakenBack]
+    reallocated: list[PaymentDocument]
     attributions: list[Attribution]
     references: dict[str, str]
 
@@ -96,10 +101,16 @@ def show(
         return
     print_sheet(sheet(payment))
     typer.echo("\nWhat it paid:")
-    print_rows([application_row(each, whole) for each in payment.applications], empty="")
+    print_rows([application_row(each, whole) for each in payment.applications], empty="Nothing.")
+    if payment.rule_breaches:
+        typer.echo("\nIt was received all the same, though:")
+        print_rows([{"rule": each.rule, "why": each.detail} for each in payment.rule_breaches], empty="")
     if whole.taken_back:
         typer.echo("\nTaken back of it:")
         print_rows([taken_back_row(each) for each in whole.taken_back], empty="")
+    if whole.reallocated:
+        typer.echo("\nAllocated and moved since:")
+        print_rows([reallocated_row(each) for each in whole.reallocated], empty="")
     print_attributions(whole.attributions)
 
 
@@ -111,10 +122,12 @@ async def find_whole(tenant: Tenant, name: str, channel: str | None) -> Whole:
     """
     found = cast("Payment", await find(tenant, Payment.kind, name))
     payment = found if channel is None or found.id == name else await in_channel(tenant, name, channel)
-    taken_back = [each for way in (REFUNDS, REVERSALS) for each in await taken_back_of(tenant, way, payment)]
-    made: list[Payment | TakenBack] = [payment, *taken_back]
+    taken_back = [each for way in (REFUNDS, REVERSALS) for each in await documents_of(tenant, way, payment)]
+    reallocated = [each for way in (ALLOCATIONS, MOVES) for each in await documents_of(tenant, way, payment)]
+    made: list[Payment | PaymentDocument] = [payment, *taken_back, *reallocated]
     who = [who for each in made for who in await done_by(tenant, each)]
-    return Whole(payment, taken_back, who, await paid_by(tenant, [payment]))
+    references = await paid_by(tenant, [payment])
+    return Whole(payment, cast("list[TakenBack]", taken_back), reallocated, who, references)
 
 
 async def in_channel(tenant: Tenant, reference: str, channel: str) -> Payment:
@@ -131,17 +144,17 @@ async def in_channel(tenant: Tenant, reference: str, channel: str) -> Payment:
     return found
 
 
-async def taken_back_of(tenant: Tenant, way: TakingBack, payment: Payment) -> list[TakenBack]:
-    """Find what took a payment back in one way, the newest first."""
+async def documents_of(tenant: Tenant, way: PaymentDocuments, payment: Payment) -> list[PaymentDocument]:
+    """Find what changed a payment in one way, the newest first."""
     asked = way.list.query(tenant.id, (await tenant.settings()).settings, Given({}, {}, []), Faults())
     found = await newest(
         Lists(tenant.pool), msgspec.structs.replace(asked, terms=frozenset({search.owner_term(payment.id)})), MOST
     )
-    return cast("list[TakenBack]", found.objects)
+    return cast("list[PaymentDocument]", found.objects)
 
 
-async def done_by(tenant: Tenant, item: Payment | TakenBack) -> list[Attribution]:
-    """Tell who made a payment, or took it back, where they said so."""
+async def done_by(tenant: Tenant, item: Payment | PaymentDocument) -> list[Attribution]:
+    """Tell who made a payment, or changed it, where they said so."""
     return await read(tenant.pool, lambda connection: attributions(connection, tenant.id, item.id, [item.created_at]))
 
 
@@ -156,8 +169,6 @@ async def paid_by(tenant: Tenant, payments: list[Payment]) -> dict[str, str]:
 
 def row(payment: Payment, references: dict[str, str]) -> dict[str, Any]:
     """Give what a table shows of a payment."""
-    first, *others = payment.applications
-    more = f" and {len(others)} more" if others else ""
     return {
         "payment": payment.external_reference or payment.id,
         "channel": payment.channel,
@@ -165,13 +176,21 @@ def row(payment: Payment, references: dict[str, str]) -> dict[str, Any]:
         "amount": Amount(payment.amount, payment.currency),
         "held": Amount(payment.held, payment.currency),
         "paid_at": payment.paid_at,
-        "paid": f"{first.kind} {references[first.object_id]}{more}",
+        "paid": paid(payment, references),
     }
+
+
+def paid(payment: Payment, references: dict[str, str]) -> str:
+    """Say what a payment paid: the first thing, how many more there are, and whether anything is unallocated."""
+    said = [f"{each.kind} {references[each.object_id]}" for each in payment.applications[:1]]
+    said += [f"{others} more"] if (others := len(payment.applications) - 1) > 0 else []
+    said += ["unallocated"] if payment.amount_unallocated else []
+    return " and ".join(said) or "nothing"
 
 
 def sheet(payment: Payment) -> dict[str, Any]:
     """Give what is known of a payment itself, as people read it."""
-    members = {name: value for name, value in payment.shown().items() if name != "applications"}
+    members = {name: value for name, value in payment.shown().items() if name not in {"applications", "rule_breaches"}}
     amounts = {name: Amount(members[name], payment.currency) for name in AMOUNTS}
     return {**members, **amounts, "version": payment.version, "updated_at": payment.updated_at}
 
@@ -199,6 +218,18 @@ def taken_back_row(taken: TakenBack) -> dict[str, Any]:
     }
 
 
+def reallocated_row(document: PaymentDocument) -> dict[str, Any]:
+    """Give what a table shows of an allocation or a move."""
+    return {
+        "kind": document.kind,
+        "id": document.id,
+        "external_reference": document.external_reference,
+        "amount": Amount(document.amount, document.currency),
+        "reason": document.reason,
+        "created_at": document.created_at,
+    }
+
+
 def as_data(whole: Whole) -> dict[str, Any]:
     """Give a payment with all that belongs to it, as programs read it."""
     payment = whole.payment
@@ -206,6 +237,8 @@ def as_data(whole: Whole) -> dict[str, Any]:
         **payment.shown(),
         "refunds": [each.shown() for each in whole.taken_back if each.kind == REFUNDS.kind],
         "reversals": [each.shown() for each in whole.taken_back if each.kind == REVERSALS.kind],
+        "allocations": [each.shown() for each in whole.reallocated if each.kind == ALLOCATIONS.kind],
+        "moves": [each.shown() for each in whole.reallocated if each.kind == MOVES.kind],
         "version": payment.version,
         "updated_at": payment.updated_at,
         "attributions": whole.attributions,

@@ -111,7 +111,7 @@ class MovePayment(ChangePayment[Moving], frozen=True, kw_only=True):
     """Take what a payment holds on one obligation to another, or make it unallocated money.
 
     Attributes:
-        application: The id of what holds it.
+        application: The id of what holds it; None: the only one that holds anything.
         amount: Minor units; UNSET: all that it holds.
         target: Where it goes, whatever amount that says; None: nowhere.
     """
@@ -120,7 +120,7 @@ class MovePayment(ChangePayment[Moving], frozen=True, kw_only=True):
     prefix = MOVE
     cause = Cause.MOVE
 
-    application: str = ""
+    application: str | None = None
     amount: int | UnsetType = UNSET
     target: Target | None = None
 
@@ -130,7 +130,7 @@ class MovePayment(ChangePayment[Moving], frozen=True, kw_only=True):
 
     def absent(self, payment: Payment, state: State) -> Iterator[Fault]:
         """Yield a fault for an application that the payment does not have, and for a target that does not exist."""
-        if self._origin(payment) is None:
+        if self.application is not None and self._origin(payment) is None:
             yield no_application(payment, self.application, "/application")
         yield from absent_targets(self._targets, state, self.tenant_id)
 
@@ -138,7 +138,7 @@ class MovePayment(ChangePayment[Moving], frozen=True, kw_only=True):
         """Give what is taken and where it goes, unless it is not there any more, or does not fit."""
         application = self._origin(payment)
         if application is None:
-            raise LookupError(self.application)  # what is absent is refused first
+            return conflict(Fault("/application", "Say which: the payment holds money on none, or on more than one."))
         if not application.held:
             return conflict(Fault("/application", f"The payment holds nothing of {application.id} any more."))
         amount = application.held if self.amount is UNSET else self.amount
@@ -171,7 +171,10 @@ class MovePayment(ChangePayment[Moving], frozen=True, kw_only=True):
         return () if self.target is None else (self.target,)
 
     def _origin(self, payment: Payment) -> Application | None:
-        return next((each for each in payment.applications if each.id == self.application), None)
+        if self.application is not None:
+            return next((each for each in payment.applications if each.id == self.application), None)
+        holding = [each for each in payment.applications if each.held]
+        return holding[0] if len(holding) == 1 else None
 
 
 def names_of(targets: Sequence[Target], tenant_id: int) -> Iterator[Name]:

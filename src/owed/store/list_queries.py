@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 import msgspec
@@ -45,6 +46,31 @@ class Paid(NamedTuple):
         return self.after < payment.paid_at < self.before
 
 
+class Aside(NamedTuple):
+    """What is asked for of payments with unallocated money; None: whatever it is."""
+
+    customer_id: str | None = None
+    currency: str | None = None
+    channel: str | None = None
+
+    def conditions(self) -> "Iterator[Condition]":
+        """Yield what must hold: there is an index of these payments, which are few, and one by customer."""
+        yield Condition("payment.unallocated_total < 0", (), lambda payment: payment.amount_unallocated > 0)
+        for column, wanted in (
+            ("unallocated_customer_id", self.customer_id),
+            ("currency", self.currency),
+            ("channel", self.channel),
+        ):
+            if wanted is not None:
+                takes = partial(has, column, wanted)
+                yield Condition(f"payment.{column} = {{}}", (wanted,), takes)
+
+
+def has(column: str, wanted: str, payment: Payment) -> bool:
+    """Tell whether a payment has a value."""
+    return bool(getattr(payment, column) == wanted)
+
+
 class Condition(NamedTuple):
     """What must hold of an object, beside its terms.
 
@@ -64,6 +90,7 @@ class ListQuery(msgspec.Struct, frozen=True):
     Attributes:
         due: Of bills alone.
         paid: Of payments alone, as are the two below.
+        aside: Of payments with unallocated money, and of no others.
         is_whole: Whether nothing was taken back of it. Nearly all payments are so, which makes it no search term.
         is_backdated: Whether it was recorded on a later day than it was made; None where that is all one.
     """
@@ -76,6 +103,7 @@ class ListQuery(msgspec.Struct, frozen=True):
     terms: frozenset[str] = frozenset()
     due: Due | None = None
     paid: Paid | None = None
+    aside: Aside | None = None
     is_whole: bool = False
     is_backdated: bool | None = None
     created_after: datetime = EPOCH
@@ -111,6 +139,8 @@ class ListQuery(msgspec.Struct, frozen=True):
             yield Condition("bill.due_date BETWEEN {} AND {}", days, self.due.takes)
         if self.paid:
             yield Condition("payment.paid_at > {} AND payment.paid_at < {}", tuple(self.paid), self.paid.takes)
+        if self.aside is not None:
+            yield from self.aside.conditions()
         if self.is_whole:
             yield Condition(
                 "payment.last_taken_back IS NULL", (), lambda payment: payment.status is PaymentStatus.SUCCEEDED

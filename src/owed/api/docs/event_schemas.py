@@ -76,7 +76,7 @@ def amount(description: str, **more: Schema) -> Schema:
         "currency": currency("The currency of the amount."),
         "payment_id": identifier(identifiers.PAYMENT, "The payment that it is of."),
         "metadata": {**LASTING_METADATA.schema, "description": "The payment's."},
-        "created_at": moment("When the payment was recorded."),
+        "created_at": moment("When it was applied."),
         "updated_at": moment("When this happened."),
     }
     return objects({**always, **OBLIGATIONS, **more}, tuple(always), description, **ONE_OBLIGATION)
@@ -84,7 +84,11 @@ def amount(description: str, **more: Schema) -> Schema:
 
 def applied() -> Schema:
     """Describe what is told of an amount that was applied."""
-    return amount("What of a payment was applied to one obligation: a bill, or a balance.")
+    ways: Schema = {
+        "allocation_id": identifier(identifiers.ALLOCATION, "The allocation that applied it, where one did."),
+        "move_id": identifier(identifiers.MOVE, "The move that applied it, where one did."),
+    }
+    return amount("What of a payment was applied to one obligation: a bill, or a balance.", **ways)
 
 
 def reversed_() -> Schema:
@@ -92,6 +96,7 @@ def reversed_() -> Schema:
     ways: Schema = {
         "refund_id": identifier(identifiers.REFUND, "The refund that took it back, where it is one."),
         "reversal_id": identifier(identifiers.REVERSAL, "The reversal that took it back, where it is one."),
+        "move_id": identifier(identifiers.MOVE, "The move that took it elsewhere, where it is one."),
     }
     described = amount("What was taken back of one application of a payment.", **ways)
     return {**described, "allOf": [{"anyOf": [{"required": [name]} for name in ways]}]}

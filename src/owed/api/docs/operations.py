@@ -27,6 +27,7 @@ from owed.api.docs.operation import (
 )
 from owed.api.docs.parts import filters
 from owed.api.docs.payments import PAYMENTS
+from owed.api.docs.reallocations import REALLOCATIONS
 from owed.api.docs.reports import REPORTS
 from owed.api.docs.webhooks import ENDPOINTS
 from owed.api.messages import JSON, MERGE_PATCH
@@ -202,6 +203,7 @@ OPERATIONS: Operations = {
     **{route: operation for noun in NOUNS for route, operation in operations_of(noun).items()},
     ("/billing/bills/{bill}/void", "POST"): VOID,
     **PAYMENTS,
+    **REALLOCATIONS,
     **ADJUSTMENTS,
     **LEDGER,
     **REPORTS,
@@ -224,6 +226,11 @@ TAGS = {
         "Money that never was good: a debit order that bounced, a chargeback, a keying error. What the payment had "
         "paid is owed again."
     ),
+    "Allocations": (
+        "Money that was received and fits nothing stays with the payment, and is the customer's: unallocated money. An "
+        "allocation applies it, once it is known where it belongs."
+    ),
+    "Moves": "Money that a payment holds on the wrong obligation, taken to the right one, or off a bill with too much.",
     "Charges": (
         "What raises a balance by an amount, such as what was consumed. Against a `floor` it is refused where the "
         "credit does not cover it. Each can be reversed, and stays on the record."

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from owed.api import audit, forms, idempotency, messages, periods, reports, statements
+from owed.api import audit, forms, idempotency, messages, periods, reports, statements, unallocated
 from owed.api.adjustments import WAYS, Adjusting
 from owed.api.docs import story, webhook_story
 from owed.api.docs.nouns import A_BILL, NOUNS, Noun, identifier
@@ -13,11 +13,13 @@ from owed.api.fields import TIMESTAMP, Field, Schema
 from owed.api.filters import IN_CURRENCY
 from owed.api.lists import DEFAULT_LIMIT, MOST, Listing
 from owed.api.payments import LIST
+from owed.api.reallocations import ALLOCATIONS, MOVES
 from owed.api.taken_back import REFUNDS, REVERSALS
 from owed.core.state import NAME
 from owed.model import identifiers
 from owed.model.identifiers import pattern
 from owed.model.payment import Payment
+from owed.model.reallocation import Allocation, Move
 from owed.model.taken_back import Refund, Reversal
 
 WORDS: Schema = {"type": "string", "maxLength": 255}
@@ -115,10 +117,19 @@ NAMED = {noun.kind: noun.named for noun in NOUNS}
 
 PAYMENT_FILTERS = of_list("Payments", LIST, {**NAMED, "external_reference": story.TWO_BILLS})
 
+UNALLOCATED_FILTERS = of_list(
+    "Unallocated", unallocated.LIST, {"customer": story.KABELO, "external_reference": story.UNALLOCATED}
+)
+
 OF_PAYMENTS: dict[str, Schema] = {
     "Payment": in_path(Payment.kind, story.TWO_BILLS),
     "RefundedPayment": in_path(Payment.kind, story.REFUNDED),
     "ReversedPayment": in_path(Payment.kind, story.REVERSED),
+    "UnallocatedPayment": in_path(Payment.kind, story.UNALLOCATED),
+    "DepositedPayment": in_path(Payment.kind, story.DEPOSITED),
+    "Allocation": in_path(Allocation.kind, story.ALLOCATION),
+    "Move": in_path(Move.kind, story.MOVE),
+    "PayingCustomer": in_path("customer", story.KABELO),
     "CardPayment": in_path(Payment.kind, story.CARD),
     "Refund": in_path(Refund.kind, story.REFUND),
     "Reversal": in_path(Reversal.kind, story.REVERSAL),
@@ -131,6 +142,9 @@ OF_PAYMENTS: dict[str, Schema] = {
     **PAYMENT_FILTERS,
     **of_list("Refunds", REFUNDS.list, {"external_reference": story.REFUND}),
     **of_list("Reversals", REVERSALS.list, {"external_reference": story.REVERSAL}),
+    **of_list("Allocations", ALLOCATIONS.list, {"external_reference": story.ALLOCATION}),
+    **of_list("Moves", MOVES.list, {"external_reference": story.MOVE}),
+    **UNALLOCATED_FILTERS,
 }
 """Those of payments, and of what takes them back."""
 

@@ -6,6 +6,7 @@ from owed.api.docs.schema import moment, objects, page_of, reference, taken
 from owed.api.fields import Schema
 from owed.api.payments import APPLICATION, MOST_APPLICATIONS, PAYMENT_FORM
 from owed.api.taken_back import REFUNDS, REVERSALS, WANTED, TakingBack
+from owed.core.allotting import NOT_FOUND
 from owed.core.rules import Rule
 from owed.model import identifiers
 from owed.model.payment import MAX_PAYMENT, PaymentStatus
@@ -19,7 +20,9 @@ OBLIGATIONS = {
 
 ONE_OBLIGATION: Schema = {"anyOf": [{"required": [name]} for name in OBLIGATIONS]}
 
-NEW_PAYMENT: Schema = {"anyOf": [{"required": [name]} for name in ("bill", "account", "customer", "applications")]}
+NEW_PAYMENT: Schema = {
+    "anyOf": [{"required": [name]} for name in ("bill", "account", "customer", "applications", "received")]
+}
 
 
 POSSIBLE_DUPLICATE_OF = identifier(
@@ -32,9 +35,10 @@ def minor_units(description: str, least: int = 0, most: int = MAX_PAYMENT) -> Sc
     return {"type": "integer", "minimum": least, "maximum": most, "description": description}
 
 
-def listed(items: Schema, description: str) -> Schema:
+def listed(items: Schema, description: str, least: int = 1) -> Schema:
     """Describe a list of one for each application of a payment."""
-    return {"type": "array", "items": items, "minItems": 1, "maxItems": MOST_APPLICATIONS, "description": description}
+    most = {"maxItems": MOST_APPLICATIONS} if least else {}
+    return {"type": "array", "items": items, "minItems": least, **most, "description": description}
 
 
 RULES: Schema = {
@@ -96,6 +100,9 @@ TAKEN: Schema = {
     ),
     "refund_id": identifier(identifiers.REFUND, "Of a `conflict`: the refund that has the reference."),
     "reversal_id": identifier(identifiers.REVERSAL, "Of a `conflict`: the reversal that has the reference."),
+    "allocation_id": identifier(identifiers.ALLOCATION, "Of a `conflict`: the allocation that has the reference."),
+    "move_id": identifier(identifiers.MOVE, "Of a `conflict`: the move that has the reference."),
+    "fits": minor_units("Of a `conflict`: how much of unallocated or moved money would fit."),
 }
 """The further members of a reference that is taken."""
 
@@ -145,7 +152,7 @@ def shown_payment() -> Schema:
         "amount": minor_units("What came in.", 1),
         "amount_refunded": minor_units("What of it was given back."),
         "amount_reversed": minor_units("What of it never was good."),
-        "amount_unallocated": minor_units("What of it was applied to nothing."),
+        "amount_unallocated": minor_units("What of it is applied to nothing."),
         "currency": PAYMENT_FORM.members["currency"].schema,
     }
     applications = listed(
@@ -155,8 +162,18 @@ def shown_payment() -> Schema:
             allocation_id=identifier(identifiers.ALLOCATION, "The allocation that applied it, where one did."),
             move_id=identifier(identifiers.MOVE, "The move that applied it, where one did."),
         ),
-        "What it paid, in order.",
+        "What it paid, in order; none where all of it is unallocated. Allocations and moves add to them.",
+        least=0,
     )
+    received = {
+        "unallocated_customer_id": identifier(identifiers.CUSTOMER, "Whose the unallocated money is."),
+        "received": {"const": True, "description": "The money was in the bank already, so that no rule refused it."},
+        "rule_breaches": {
+            "type": "array",
+            "items": breach(),
+            "description": "Of received money: all that it would have been refused for.",
+        },
+    }
     times = {"paid_at": moment("When the payer paid."), "created_at": moment("When it was recorded here.")}
     return objects(
         {
@@ -164,11 +181,28 @@ def shown_payment() -> Schema:
             **OBLIGATIONS,
             "applications": applications,
             "possible_duplicate_of": POSSIBLE_DUPLICATE_OF,
+            **received,
             **{name: PAYMENT_FORM.members[name].schema for name in optional},
             **times,
         },
         (*always, "applications", *times),
         "Money that came in. Where it went to one obligation, that is named at the top too.",
+    )
+
+
+def breach() -> Schema:
+    """Describe what received money would have been refused for."""
+    named = {kind: PAYMENT_FORM.members[kind].schema for kind in ("bill", "account", "customer")}
+    return objects(
+        {
+            "rule": {"type": "string", "enum": [*Rule, NOT_FOUND], "description": "The rule, or `not_found`."},
+            "detail": {"type": "string", "description": "What was wrong, and what would have been right."},
+            **OBLIGATIONS,
+            **{name: {**schema, "description": f"What does not exist: the {name}."} for name, schema in named.items()},
+            "amount": minor_units("What was to go there."),
+        },
+        ("rule", "detail", "amount"),
+        "One thing that a payment would have been refused for.",
     )
 
 
@@ -180,9 +214,16 @@ def checked() -> Schema:
             "allowed": {"type": "boolean", "description": "Whether the payment would be taken."},
             **OF_RULES,
             "possible_duplicate_of": POSSIBLE_DUPLICATE_OF,
+            "amount_unallocated": minor_units("Of received money: what would be applied to nothing."),
+            "rule_breaches": {
+                "type": "array",
+                "items": breach(),
+                "description": "Of received money, which is always allowed: all that it would have been refused for.",
+            },
             "after": listed(
                 {"oneOf": kinds},
                 "Each object that is named, as it would be after the payment; as it stands, where that is refused.",
+                least=0,
             ),
         },
         ("allowed", "rules", "after"),
@@ -213,11 +254,12 @@ def taken_back(way: TakingBack) -> Schema:
         "amount": minor_units("What was taken back.", 1),
         "currency": PAYMENT_FORM.members["currency"].schema,
         "applications": listed(
-            application("What was taken back of one application."), "What was taken back of which application."
+            application("What was taken back of one application."), "What was taken back of which application.", least=0
         ),
     }
+    unallocated = {"amount_unallocated": minor_units("What was taken of unallocated money, if anything.", 1)}
     return objects(
-        {**always, **{name: way.form.members[name].schema for name in optional}, **times},
+        {**always, **unallocated, **{name: way.form.members[name].schema for name in optional}, **times},
         (*always, *way.form.required, *times),
         f"A {kind} of a payment.",
     )

@@ -48,10 +48,15 @@ GIVEN_BACK: Json = {"amount": 5000, "reason": "paid twice", "external_reference"
 CHARGED_BACK: Json = {"reason": "chargeback", "occurred_at": "2026-01-30T09:00:00Z"}
 
 DECIDED = (
-    "What it pays is named by `bill`, `account` or `customer`; or by `applications`, where it goes to several, and "
-    "then their amounts add up to `amount`. The payment rules of each decide, on what is owed at that moment: all "
-    "of it is taken, or nothing. What is refused is 422 `payment_refused`, which says by which rule and what would "
-    "pass. An `external_reference` that another payment has in its `channel` is 409, with its `payment_id`."
+    "What it pays is named by `bill`, `account` or `customer`; or by `applications`, where it goes to several, "
+    "and then their amounts add up to `amount`. The payment rules of each decide, on what is owed at that moment: "
+    "all of it is taken, or nothing. What is refused is 422 `payment_refused`, which says by which rule and what "
+    "would pass.\n\n"
+    "Money that is in the bank already is `received`: it is never refused by a rule, nor for something that does "
+    "not exist. A bill takes up to what remains, a balance all, a voided bill or one in another currency nothing; "
+    "the rest is unallocated money, of `customer` beside what is paid, or else of the customer of that. What "
+    "would have been refused is told in `rule_breaches`.\n\n"
+    "An `external_reference` that another payment has in its `channel` is 409, with its `payment_id`."
 )
 
 CHECK = (
@@ -61,9 +66,9 @@ CHECK = (
 )
 
 TAKING_BACK = (
-    "Without `amount` and `applications` it is all that is left of the payment; with `amount`, the newest application "
-    "goes first; `applications` says how much of which. The payment rules do not apply. What was paid is owed again, "
-    "and a bill is unpaid again. More than the payment still holds is 409."
+    "Without `amount` and `applications` it is all that is left of the payment; with `amount`, unallocated money "
+    "goes first, and then the newest application; `applications` says how much of which. The payment rules do not "
+    "apply. What was paid is owed again, and a bill is unpaid again. More than the payment still holds is 409."
 )
 
 NAMING = "The payment goes by its id or by its external reference; `channel` picks where several channels have it."
@@ -128,16 +133,16 @@ PAYMENTS: Operations = {
 
 
 def operations_of(kind: str, named: str, create: Operation) -> Operations:
-    """Tell of what may be done with what takes a payment back.
+    """Tell of what may be done with what changes a payment.
 
     Args:
-        kind: Refund or reversal.
+        kind: Of what changes it.
         named: The parameter that names a payment that has one.
         create: How one is made.
     """
     title = kind.title()
     path = f"{PAYMENT_PATH}/{kind}s"
-    example = story.shown(story.standing(kind, story.REFUND if kind == "refund" else story.REVERSAL))
+    example = story.shown(story.standing(kind, story.DOCUMENTS[kind]))
     return {
         (path, "GET"): Operation(
             f"list{title}s",
@@ -161,8 +166,8 @@ def operations_of(kind: str, named: str, create: Operation) -> Operations:
     }
 
 
-TAKING = (*WRITING, Code.NOT_FOUND, Code.PAYMENT_NOT_FOUND, Code.CONFLICT, Code.PRECONDITION_FAILED)
-"""What taking a payment back may be refused for."""
+CHANGING_PAYMENTS = (*WRITING, Code.NOT_FOUND, Code.PAYMENT_NOT_FOUND, Code.CONFLICT, Code.PRECONDITION_FAILED)
+"""What a change of a payment may be refused for."""
 
 CREATE_REFUND = Operation(
     "createRefund",
@@ -178,7 +183,7 @@ CREATE_REFUND = Operation(
             example=story.outcome(refund(story.TWO_BILLS, GIVEN_BACK)),
         )
     },
-    TAKING,
+    CHANGING_PAYMENTS,
     ("Payment", "Channel", "IfMatch", *MONEY_MOVER),
     {JSON: "NewRefund"},
     needs_body=False,
@@ -198,7 +203,7 @@ CREATE_REVERSAL = Operation(
             example=story.outcome(reversal(story.CARD, CHARGED_BACK)),
         )
     },
-    TAKING,
+    CHANGING_PAYMENTS,
     ("CardPayment", "Channel", "IfMatch", *MONEY_MOVER),
     {JSON: "NewReversal"},
 )

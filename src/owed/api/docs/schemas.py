@@ -12,6 +12,7 @@ from owed.api.docs.event_schemas import schemas_of_events
 from owed.api.docs.ledger_schemas import schemas_of_the_ledger
 from owed.api.docs.nouns import NOUNS, Noun
 from owed.api.docs.payment_schemas import EXPLAINED, TAKEN, schemas_of_payments
+from owed.api.docs.reallocation_schemas import schemas_of_reallocations
 from owed.api.docs.report_schemas import schemas_of_reports
 from owed.api.docs.schema import by_name, new, page_of, taken
 from owed.api.docs.webhook_schemas import schemas_of_endpoints
@@ -36,6 +37,7 @@ def schemas() -> dict[str, Schema]:
         "NewAccountInBill": new(accounts.CREATE),
         "BillVoiding": {**taken(bills.VOID), "examples": [nouns.VOIDING]},
         **schemas_of_payments(),
+        **schemas_of_reallocations(),
         **schemas_of_adjustments(),
         **schemas_of_the_ledger(),
         **schemas_of_reports(),

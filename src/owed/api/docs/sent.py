@@ -36,7 +36,7 @@ WHEN = {
     ),
     "obligation.amount_reversed": (
         "An amount was taken back",
-        "A refund or a reversal has taken back what a payment had paid; `refund_id` or `reversal_id` says which.",
+        "What was paid is taken back: `refund_id`, `reversal_id` or `move_id` says by what.",
     ),
     "customer.created": ("A customer was created", "Also one that was new in a request for an account or a bill."),
     "customer.updated": (

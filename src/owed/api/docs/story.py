@@ -39,6 +39,17 @@ CARD = "PAY-1004"
 REFUND = "REF-1001"
 REVERSAL = "REV-1001"
 
+UNALLOCATED = "PAY-1006"
+"""One of which a part is applied to nothing."""
+
+DEPOSITED = "PAY-1007"
+ALLOCATION = "ALL-1001"
+MOVE = "MOV-1001"
+KABELO = "UCR1234567888"
+
+DOCUMENTS = {"refund": REFUND, "reversal": REVERSAL, "allocation": ALLOCATION, "move": MOVE}
+"""What changed payments, by its kind."""
+
 AMINA = "UCR1234567889"
 HER_BILL = "INV-1007"
 ADJUSTED = {
