@@ -71,14 +71,14 @@ def path_of(customer: Json) -> str:
 
 
 @contextmanager
-def reading(caller: Client, customer: Json, version: str = "1.1", *, buffer: int = 4096) -> Iterator[socket.socket]:
-    """Ask for a statement on a connection that holds little, and read its head."""
+def reading(caller: Client, path: str, version: str = "1.1") -> Iterator[socket.socket]:
+    """Ask for what is long on a connection that holds little, and read the status of the answer."""
     connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.settimeout(15)
     with connection:
         connection.connect(("127.0.0.1", caller.port))
-        head = f"GET {path_of(customer)} HTTP/{version}\r\nHost: a\r\nAuthorization: Bearer {caller.key}\r\n\r\n"
+        head = f"GET {path} HTTP/{version}\r\nHost: a\r\nAuthorization: Bearer {caller.key}\r\n\r\n"
         connection.sendall(head.encode())
         assert connection.recv(12) == b"HTTP/1.1 200"
         yield connection
@@ -110,7 +110,7 @@ def test_a_long_answer_is_whole(caller: Client, long: Json) -> None:
 
 
 def test_a_client_of_http_1_0_reads_to_the_end_of_the_connection(caller: Client, long: Json) -> None:
-    with reading(caller, long, "1.0") as connection:
+    with reading(caller, path_of(long), "1.0") as connection:
         head, _, body = rest(connection).partition(b"\r\n\r\n")
     assert b"transfer-encoding" not in head.lower()
     assert body.startswith(b'{"customer_id"')
@@ -122,7 +122,7 @@ def test_it_is_made_no_faster_than_it_is_read(alone: Service, caller: Client, bo
     caller.get(path_of(long))
     before = worker.memory_info().rss
     with ExitStack() as open_:
-        connections = [open_.enter_context(reading(caller, long)) for _ in range(3)]
+        connections = [open_.enter_context(reading(caller, path_of(long))) for _ in range(3)]
         wait_for_readers(books, 3)
         assert worker.memory_info().rss - before < MUCH
         assert all(connection.recv(1) for connection in connections)
@@ -131,7 +131,7 @@ def test_it_is_made_no_faster_than_it_is_read(alone: Service, caller: Client, bo
 
 def test_whoever_hangs_up_frees_everything_at_once(caller: Client, books: Database, long: Json) -> None:
     for _ in range(4):  # more in all than one may have at once
-        with reading(caller, long):
+        with reading(caller, path_of(long)):
             wait_for_readers(books, 1)
         wait_for_readers(books, 0)
 
@@ -142,7 +142,7 @@ def test_readers_that_are_slow_hold_up_nobody_else(alone: Service, caller: Clien
     theirs = a_customer(neighbour, currency="ZAR", balance=1)
     with ExitStack() as open_:
         for _ in range(3):
-            open_.enter_context(reading(caller, long))
+            open_.enter_context(reading(caller, path_of(long)))
         wait_for_readers(books, 3)
         refusal = caller.get(path_of(long))
         assert (refusal.status, refusal.code, refusal.header("Retry-After")) == (429, "rate_limited", "1")
@@ -154,8 +154,32 @@ def test_readers_that_are_slow_hold_up_nobody_else(alone: Service, caller: Clien
     assert caller.get(path_of(long)).status == 200
 
 
+def test_exports_have_room_of_their_own(caller: Client, books: Database, long: Json) -> None:
+    """Two at once of a merchant in a worker; each is all of one time, whatever is written meanwhile."""
+    whose = "SELECT tenant_id FROM customer WHERE id = $1"
+    before = books.value(f"SELECT count(*) FROM transfer WHERE tenant_id = ({whose})", long["id"])
+    with ExitStack() as open_:
+        connections = [open_.enter_context(reading(caller, EXPORT)) for _ in range(2)]
+        assert (caller.get(EXPORT).status, caller.get(path_of(long)).status) == (429, 200)
+        a_customer(caller, currency="ZAR", balance=1)
+        received = rest(connections[0])
+    assert received.endswith(b"0\r\n\r\n")
+    assert received.count(b",tra_") == before
+    wait_until_free(caller)
+
+
+EXPORT = "/billing/exports/entries"
+
+
+def wait_until_free(caller: Client) -> None:
+    """Return as soon as there is room for an export again."""
+    deadline = time.monotonic() + 5
+    while caller.get(EXPORT).status == 429:
+        assert time.monotonic() < deadline, "those who hung up still have their room"
+
+
 def test_what_breaks_off_lacks_its_end(alone: Service, caller: Client, books: Database, long: Json) -> None:
-    with reading(caller, long) as connection:
+    with reading(caller, path_of(long)) as connection:
         wait_for_readers(books, 1)
         books.execute(f"SELECT pg_terminate_backend(pid) {READERS}")
         received = rest(connection)
