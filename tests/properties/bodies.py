@@ -64,13 +64,23 @@ due = {"due_date": dates | st.none(), **plain}
 OPTIONAL: Members = {"customer": personal, "account": balanced, "bill": {"bill_date": dates, **due}}
 """What may be given of a new object."""
 
+times = st.sampled_from(
+    [
+        "2020-01-01T00:00:00Z", "2026-03-04T05:06:07.890122Z", "2026-03-04T05:06:07.890123Z",
+        "2026-03-04T05:06:07.890124Z", "2026-03-04T05:30:00Z", "2999-01-01T00:00:00Z",
+    ]
+)  # fmt: skip
+"""Times before the histories begin, about then, within them, and to come."""
+
 CHANGEABLE: Members = {
-    "customer": personal,
-    "account": balanced,
+    "customer": {"balance_as_of": times, **personal},
+    "account": {"balance_as_of": times, **balanced},
     "bill": {"currency": balanced["currency"], "amount_paid": paid_amounts, **due},
     "settings": {
         "time_zone": st.sampled_from(["UTC", "Africa/Johannesburg", "Pacific/Kiritimati", "Nowhere"]),
         "require_idempotency_key": st.booleans(),
+        "payments_reduce_balance": st.booleans(),
+        "duplicate_minutes": st.sampled_from([0, 10, 1440, 1441]),
         "payment_rules": st.fixed_dictionaries(
             {}, optional={"customer": st.just(STRICT), "account": st.just(RULES), "bill": st.just(BILL_RULES)}
         ),

@@ -15,7 +15,8 @@ DERIVED = ("status", "amount_remaining")
 
 def faults_of_change(request: Request, shown: Json) -> Iterator[str]:
     """What a change gave is shown, and what it cleared is not; what follows from it may have changed."""
-    if not holds(shown, without(DERIVED, request.body), is_merge=request.is_merge):
+    moved = ("balance",) if request.body.get("balance_as_of") else ()
+    if not holds(shown, without((*DERIVED, "balance_as_of", *moved), request.body), is_merge=request.is_merge):
         yield f"{request} gave {shown}"
 
 

@@ -45,6 +45,7 @@ class Change(NamedTuple):
         total: What was owed before, whether it was tracked or not.
         moved: What an event told of money that came in or was taken back.
         adjusted: The transfer of a charge or a credit, where that explains it.
+        is_passed_on: Whether what was moved was taken back at once, so that a balance stays.
     """
 
     kind: str
@@ -53,6 +54,7 @@ class Change(NamedTuple):
     total: int = 0
     moved: Json | None = None
     adjusted: Transfer | None = None
+    is_passed_on: bool = False
 
     @property
     def settles(self) -> bool:
@@ -73,6 +75,8 @@ class Change(NamedTuple):
         """Yield cause, amount and currency of the transfers that it takes."""
         if self.moved is not None:
             yield cause_of(self.moved), raised_by(self.moved), self.moved["currency"]
+            if self.is_passed_on:
+                yield Cause.PASSED_ON, -raised_by(self.moved), self.moved["currency"]
         elif self.adjusted is not None:
             yield self.adjusted.cause, self.adjusted.amount, self.adjusted.currency
         elif self.kind == Bill.kind:
@@ -211,7 +215,8 @@ def faults_of_one_payment(payment: Payment, taken_back: list[Any], transfers: li
     """Yield what is wrong with one payment."""
     held: Counter[str] = Counter()
     for transfer in transfers:
-        held[transfer.obligation_id] -= transfer.amount
+        if transfer.cause is not Cause.PASSED_ON:  # that left the obligation, and not the payment
+            held[transfer.obligation_id] -= transfer.amount
     if held != Counter({each.object_id: each.held for each in payment.applications}):
         yield f"{payment} holds {held}"
     for kind, amount in (("refund", payment.amount_refunded), ("reversal", payment.amount_reversed)):
@@ -258,7 +263,9 @@ def changes(kind: str, events: Iterable[Event], transfers: Iterable[Transfer] = 
         if event.type == "bill.paid" and data == before:
             continue
         if before is not None and event.type.startswith("obligation."):
-            told.append(Change(kind, before, after_moving(before, raised_by(data)), total, data))
+            is_passed_on = [each.cause for each in posted[place + 1 : place + 2]] == [Cause.PASSED_ON]
+            after = after_moving(before, 0 if is_passed_on else raised_by(data))
+            told.append(Change(kind, before, after, total, data, is_passed_on=is_passed_on))
         else:
             ahead = posted[place] if place < len(posted) else None
             told.append(Change(kind, before, data, total, adjusted=ahead if explains(ahead, before, data) else None))

@@ -116,6 +116,7 @@ class Sent:
     def __init__(self, request: Request, settings: TenantSettings, number: int) -> None:
         self.request = request
         self.tenant_id, self.actor = request.tenant_id, request.actor
+        self.settings = settings
         self._command = command(request, settings)
         self._number = number
         self.reads, self.claims = self._command.reads, self._command.claims

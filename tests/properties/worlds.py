@@ -85,12 +85,21 @@ def render(outcome: Outcome) -> Answer:
     found = outcome.object
     place = f"/there{found.path}" if outcome.created else None
     status = 201 if outcome.created else 200
-    return Answer(status, msgspec.json.encode(found.shown()), place, f'"{found.version}"', str(found.updated_at))
+    return Answer(
+        status,
+        msgspec.json.encode(found.shown()),
+        place,
+        f'"{found.version}"',
+        str(found.updated_at),
+        outcome.reapplied,
+    )
 
 
 async def ask(engine: Engine, sent: Iterable[Sent]) -> list[Reply]:
     """Send requests at the same moment, and give their replies."""
-    return await asyncio.gather(*(engine.submit(each, render, each.request.idempotency) for each in sent))
+    return await asyncio.gather(
+        *(engine.submit(each, render, each.request.idempotency, settings=each.settings) for each in sent)
+    )
 
 
 class InMemory:
