@@ -21,6 +21,7 @@ from tests.contract.samples import (
     a_bill,
     a_customer,
     a_payment,
+    a_reference,
     at,
     entries,
     refused,
@@ -126,7 +127,9 @@ def test_amount_less_reversed_is_what_the_clearing_accounts_moved_by(caller: Cli
     for _ in range(25):
         channel = random.choice([{}, {"channel": "eft"}, {"channel": "card", "method": "visa"}, {"channel": "card"}])
         targets = [{"bill": bill, "amount": random.randint(1, 900)} for bill in random.sample(bills, 2)]
-        payment = a_payment(caller, sum(each["amount"] for each in targets), applications=targets, **channel)
+        left = random.choice([{}, {"received": True}])
+        amount = sum(each["amount"] for each in targets) + (77 if left else 0)
+        payment = a_payment(caller, amount, applications=targets, **channel, **left)
         for taking in (REFUND, REVERSAL):
             if random.random() < 0.3:
                 taking.make(caller, payment, amount=1)
@@ -141,6 +144,7 @@ def test_amount_less_reversed_is_what_the_clearing_accounts_moved_by(caller: Cli
     day = [datetime.fromisoformat(found[name]) for name in ("from", "to")]
     moved = {(row["account"], row["currency"]): row["amount"] for row in database.rows(MOVED, tenant, *day)}
     assert len(moved) == 4
+    assert sum(line["unallocated"] for line in found["totals"]) > 0
     assert moved == dict(said)
 
 
@@ -158,6 +162,15 @@ def test_a_day_is_one_of_the_merchants(caller: Client, zone: str) -> None:
     assert [numbers(line) for line in found["data"]] == [(1, 1, 0, 0, 0)]
     assert report(caller, PAYMENTS, date=str(today - timedelta(days=1)))["data"] == []
     refused(asked(caller, PAYMENTS, date=str(today + timedelta(days=1))), 400, "query: date")
+
+
+def test_what_fitted_nothing_is_told_of_on_the_day_on_which_it_came_in(caller: Client) -> None:
+    customer = a_customer(caller, currency="ZAR", balance=0)
+    payment = a_payment(caller, 1500, bill=a_bill(caller, customer=customer["id"])["id"], received=True)
+    assert [numbers(line) for line in report(caller, PAYMENTS)["data"]] == [(1, 1500, 0, 0, 500)]
+    body, key = {"customer": customer["id"], "reason": "found"}, a_reference()
+    assert caller.post(f"{at(payment)}/allocations", body, Idempotency_Key=key).status == 201
+    assert [numbers(line) for line in report(caller, PAYMENTS)["data"]] == [(1, 1500, 0, 0, 500)]
 
 
 # Ageing

@@ -186,6 +186,32 @@ def test_what_owes_nothing_and_saw_nothing_is_left_out(client: Client) -> None:
 
 
 @BOTH
+def test_money_that_fits_nothing_is_an_obligation_of_its_own(client: Client, basis: str) -> None:
+    """6: what a payment left is a credit of the payment's, until it is allocated; then both sides tell of that."""
+    customer = a_customer(client, currency="ZAR", balance=900)
+    bill = a_bill(client, customer=customer["id"])
+    payment = a_payment(client, 1500, bill=bill["id"], received=True)
+    left = statement(client, customer, basis=basis)[-1]
+    assert of(left) == (payment["id"], "ZAR")
+    assert [(line["cause"], line["amount"]) for line in left["lines"]] == [("payment", -500)]
+
+    cut = iso(datetime.now(UTC))
+    allocated = {"customer": customer["id"], "amount": 500, "reason": "found"}
+    answer = client.post(f"{at(payment)}/allocations", allocated, Idempotency_Key=a_reference())
+    assert answer.status == 201, answer.body
+    since = {of(each)[0]: each for each in statement(client, customer, basis=basis, **{"from": cut})}
+    told = {each: (since[each]["opening"], since[each]["closing"]) for each in (customer["id"], payment["id"])}
+    assert told == {customer["id"]: (900, 400), payment["id"]: (-500, 0)}
+    lines = [line for each in told for line in since[each]["lines"]]
+    assert [(line["cause"], line["amount"], line["allocation_id"]) for line in lines] == [
+        ("allocation", -500, answer.json()["id"]), ("allocation", 500, answer.json()["id"]),
+    ]  # fmt: skip
+    later = iso(datetime.now(UTC) + timedelta(days=1))
+    after = [of(each)[0] for each in statement(client, customer, basis=basis, **{"from": later}, to=later)]
+    assert after == [customer["id"]]
+
+
+@BOTH
 def test_a_currency_that_a_bill_had_has_a_section_of_its_own(client: Client, basis: str) -> None:
     bill = a_bill(client)
     client.patch(at(bill), {"currency": "USD"})
