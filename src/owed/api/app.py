@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from owed.api.access import Access
+from owed.api.commands import shown
 from owed.api.edge import Edge
 from owed.api.logs import RequestLog
 from owed.api.metrics import Metrics
@@ -35,6 +36,7 @@ from owed.store.lookups import Lookups
 from owed.store.maintenance import maintain
 from owed.store.past import Past
 from owed.store.postgres import PostgresStore
+from owed.store.redaction import Redaction
 from owed.store.secrets import read_secret
 from owed.store.slow_lane import SlowLane
 from owed.store.streams import FETCH_SECONDS, Streams
@@ -103,7 +105,10 @@ class App:
         self._edge = Edge(self._service, self._log)
         self._service.access.start()
         self._service.shared_metrics.start()
-        self._maintenance = asyncio.create_task(maintain(self._service.pool, self._service.access.record_use))
+        service = self._service
+        self._maintenance = asyncio.create_task(
+            maintain(service.pool, service.access.record_use, service.redaction.finish_left)
+        )
         collect_rarely()
 
     async def _stop(self) -> None:
@@ -152,6 +157,7 @@ async def assemble(settings: Settings) -> Service:
         lists=Lists(lane),
         entries=Entries(lane),
         audit=AuditLog(lane),
+        redaction=Redaction(pool, shown),
         events=Events(pool, lane),
         feed=Feed(lane),
         endpoints=EndpointReads(lane),

@@ -20,6 +20,7 @@ from owed.core.outcomes import Done, Outcome, invalid
 from owed.engine.pending import Reply
 from owed.model.answer import Answer
 from owed.model.attribution import Actor
+from owed.model.named import Named
 
 WORDS = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,255}").fullmatch
 
@@ -117,14 +118,14 @@ def render(request: Request, outcome: Outcome) -> Answer:
     if not isinstance(outcome, Done):
         return problem(outcome, request.base_url, request.path, request.id)
     found = outcome.object
-    return Answer(
-        201 if outcome.created else 200,
-        msgspec.json.encode(found.shown()),
-        found.path if outcome.created else None,
-        conditions.etag(found.version),
-        conditions.last_modified(found.updated_at),
-        outcome.reapplied,
-    )
+    made = {"status": 201, "location": found.path} if outcome.created else {}
+    return msgspec.structs.replace(shown(found), **made, reapplied=outcome.reapplied)
+
+
+def shown(found: Named) -> Answer:
+    """Make the answer that shows an object as it stands."""
+    modified = conditions.last_modified(found.updated_at)
+    return Answer(200, msgspec.json.encode(found.shown()), None, conditions.etag(found.version), modified)
 
 
 def response(reply: Reply) -> Response:

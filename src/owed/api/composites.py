@@ -32,7 +32,7 @@ class Object:
         self.members = members
         self.required = required
         given = (name for name, field in members.items() if not isinstance(field, OnlyNull))
-        self._unknown = f"There is no such member; there are {', '.join(given)}."
+        self._unknown = f"There is no such member; there are {', '.join(given) or 'none'}."
         self._make = make
         self._rule = rule
         self.schema: Schema = {

@@ -10,6 +10,7 @@ from owed.api import (
     bills,
     customers,
     deliveries,
+    erasing,
     events,
     exports,
     ledger,
@@ -57,6 +58,7 @@ def adjusting(way: Adjusting) -> tuple[Route, ...]:
 ROUTES = (
     Route("/billing/customers", {"GET": customers.LIST.respond, "POST": CUSTOMERS.create}),
     Route("/billing/customers/{customer}", {"GET": CUSTOMERS.retrieve, "PATCH": CUSTOMERS.update}),
+    Route("/billing/customers/{customer}/erase", {"POST": erasing.erase_customer}),
     Route("/billing/customers/{customer}/entries", {"GET": EntryList("customer").respond}),
     Route("/billing/customers/{customer}/statement", {"GET": statements.retrieve_statement}),
     Route("/billing/accounts", {"GET": accounts.LIST.respond, "POST": ACCOUNTS.create}),

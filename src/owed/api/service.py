@@ -19,6 +19,7 @@ from owed.store.feed import Feed
 from owed.store.lists import Lists
 from owed.store.lookups import Lookups
 from owed.store.past import Past
+from owed.store.redaction import Redaction
 from owed.store.streams import Streams
 from owed.store.trial_balance import TrialBalances
 from owed.store.unallocated import UnallocatedMoney
@@ -35,6 +36,7 @@ class Service(msgspec.Struct, frozen=True):
     lists: Lists
     entries: Entries
     audit: AuditLog
+    redaction: Redaction
     events: Events
     feed: Feed
     endpoints: EndpointReads

@@ -11,6 +11,7 @@ from owed.model.adjustment import Charge, Credit
 from owed.model.attribution import Attribution
 from owed.model.bill import Bill
 from owed.model.customer import Customer
+from owed.model.erasure import Erasure
 from owed.model.event import Event
 from owed.model.identifiers import EPOCH
 from owed.model.movement import Movement
@@ -101,11 +102,20 @@ class Shelf(Generic[Noun]):
     def _stand(self, item: Noun) -> None:
         """Find the object under its id and its names; where several share a name, it stands for the newest."""
         tenant_id = item.tenant_id
+        before = self._by_id.get((tenant_id, item.id))
+        if before is not None and before.names != item.names:
+            self._forget(before)
         self._by_id[tenant_id, item.id] = item
         for name in item.names:
             other = self._by_name.get((tenant_id, name))
             if other is None or other.id <= item.id:
                 self._by_name[tenant_id, name] = item
+
+    def _forget(self, before: Noun) -> None:
+        """Find an object under its names no longer: it goes by others now."""
+        for name in before.names:
+            if self._by_name.get((before.tenant_id, name)) is before:
+                del self._by_name[before.tenant_id, name]
 
 
 class EndpointShelf(Shelf[WebhookEndpoint]):
@@ -145,6 +155,7 @@ class State:
         self.moves = Shelf[Move]()
         self.webhook_endpoints = EndpointShelf()
         self.replays = Shelf[Replay]()
+        self.erasures = Shelf[Erasure]()
         self.shelves: dict[str, Shelf[Any]] = {
             Customer.kind: self.customers,
             Account.kind: self.accounts,
@@ -159,6 +170,7 @@ class State:
             Move.kind: self.moves,
             WebhookEndpoint.kind: self.webhook_endpoints,
             Replay.kind: self.replays,
+            Erasure.kind: self.erasures,
         }
         self.transfers: list[Transfer] = []
         self.events: list[Event] = []

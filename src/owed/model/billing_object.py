@@ -59,7 +59,7 @@ class BillingObject(msgspec.Struct, frozen=True, kw_only=True):
 
     def searched(self) -> tuple[Any, ...]:
         """Give all that the object's search terms are made of, as far as it can change."""
-        return self.metadata, self.obligation.currency
+        return self.external_reference, self.metadata, self.obligation.currency
 
     def terms(self) -> Iterator[str]:
         """Yield every term that the object is found by in a list."""

@@ -9,7 +9,7 @@ import msgspec
 from owed.model.billing_object import BillingObject
 from owed.model.obligation import Obligation, RecentPayment
 from owed.model.payment_rules import PaymentRules
-from owed.store.tables import Table, metadata_of, to_json
+from owed.store.tables import RenamingTable, Table, metadata_of, to_json
 
 Owing = TypeVar("Owing", bound=BillingObject)
 
@@ -63,7 +63,7 @@ def billing_table(
         mine = values(item)
         return (*fixed_values(item), *mine[:own], *changing_values(item), *mine[own:])
 
-    return Table(
+    return RenamingTable(
         kind,
         prefix,
         fixed={**FIXED, **fixed},

@@ -22,6 +22,9 @@ RECORD_EVERY = 15.0
 """Seconds between two recordings of which keys were used."""
 
 
+FINISH_EVERY = 60.0
+"""Seconds between two looks for erasures that were left undone, of which the first is at the start."""
+
 ANALYZE_EVERY = 2.0
 """Seconds between two looks for tables that have outgrown their statistics."""
 
@@ -34,23 +37,31 @@ OUTGROWN = """
 """
 
 
-async def maintain(pool: Pool, record_use: Work) -> None:
+async def maintain(pool: Pool, record_use: Work, finish_erasures: Work) -> None:
     """Do all of it, for ever.
 
     Args:
         record_use: Records which keys were used.
+        finish_erasures: Redacts what others have left undone, where they died in the middle of an erasure.
     """
     await asyncio.gather(
         regularly(PRUNE_EVERY, lambda: prune_answers(pool)),
         regularly(ANALYZE_EVERY, lambda: analyze_outgrown(pool)),
         regularly(RECORD_EVERY, record_use),
+        regularly(FINISH_EVERY, finish_erasures, first=0.0),
     )
 
 
-async def regularly(seconds: float, work: Work) -> None:
-    """Do some work again and again; where the database refuses, say so, and try at the next turn."""
+async def regularly(seconds: float, work: Work, first: float | None = None) -> None:
+    """Do some work again and again; where the database refuses, say so, and try at the next turn.
+
+    Args:
+        first: Seconds before the first turn, where these are others.
+    """
+    pause = seconds if first is None else first
     while True:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(pause)
+        pause = seconds
         try:
             await work()
         except (Unavailable, Conflict, Rejected, asyncpg.PostgresError) as error:

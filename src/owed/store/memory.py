@@ -158,9 +158,13 @@ class MemoryStore:
         """Check everything first, then keep everything."""
         new = rows_of(writing, self._now())
         self._refuse_stale(writing)
+        freed = freed_names(writing.state)
         for table in UNIQUE:
-            if not getattr(self.tables, table).keys().isdisjoint(getattr(new, table)):
+            if getattr(self.tables, table).keys() & getattr(new, table).keys() - freed:
                 raise Conflict
+        for name in freed:
+            self.tables.claimed.pop(name, None)
+            self.tables.names.pop(name, None)
         new.names = {name: max(key, self.tables.names.get(name, key)) for name, key in new.names.items()}
         for table in Tables.__struct_fields__:
             getattr(self.tables, table).update(getattr(new, table))
@@ -184,14 +188,24 @@ def changed(state: State) -> Iterator[tuple[Any, Any]]:
     return chain.from_iterable(shelf.changed() for shelf in state.shelves.values())
 
 
+def freed_names(state: State) -> set[tuple[str, int, str]]:
+    """Give the names that objects go by no longer."""
+    return {
+        (before.kind, before.tenant_id, name)
+        for before, after in changed(state)
+        for name in {*before.names}.difference(after.names)
+    }
+
+
 def rows_of(writing: Writing, now: datetime) -> Tables:
     """Give the rows of a writing, as they stand in the tables."""
     state = writing.state
     created = [item for shelf in state.shelves.values() for item in shelf.created()]
-    by_age = sorted(created, key=lambda item: item.id)
+    renamed = [after for before, after in changed(state) if before.names != after.names]
+    by_age = sorted([*created, *renamed], key=lambda item: item.id)
     return Tables(
         objects={key_of(row): row for row in (*created, *(after for _, after in changed(state)))},
-        claimed={(row.kind, row.tenant_id, name): key_of(row) for row in created for name in row.names[:1]},
+        claimed={(row.kind, row.tenant_id, name): key_of(row) for row in by_age for name in row.names[:1]},
         names={(row.kind, row.tenant_id, name): key_of(row) for row in by_age for name in row.names},
         transfers={(row.tenant_id, row.obligation_id, row.version): row for row in state.transfers},
         events={(row.tenant_id, row.object_id, row.sequence): row for row in state.events},

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from owed.core.state import Name, Shelf, State, brought_by
 from owed.database.pool import Connection
 from owed.engine.store import Conflict
+from owed.model.erasure import Erasure
 from owed.model.named import Named
 from owed.model.payment import Payment
 from owed.model.replay import Replay
@@ -17,6 +18,7 @@ from owed.store.accounts import ACCOUNTS
 from owed.store.adjustments import CHARGES, CREDITS
 from owed.store.bills import BILLS
 from owed.store.customers import CUSTOMERS
+from owed.store.erasures import ERASURES
 from owed.store.payment_documents import ALLOCATIONS, MOVES, REFUNDS, REVERSALS
 from owed.store.payments import PAYMENTS
 from owed.store.replays import ReplayTable
@@ -61,6 +63,7 @@ TABLES: dict[str, AnyTable] = {
     SettingsRecord.kind: SettingsTable(),
     WebhookEndpoint.kind: WEBHOOK_ENDPOINTS,
     Replay.kind: ReplayTable(),
+    Erasure.kind: ERASURES,
 }
 """All tables, in the order in which every worker locks their rows."""
 

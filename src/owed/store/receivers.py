@@ -18,7 +18,8 @@ OPEN = """enabled AND deleted_at IS NULL
 LOOK = f"""
     -- The endpoints that take deliveries, of those that are served and of those that have something to do: a delivery
     -- that is due, an event that they have not seen, a replay, or an enabling that was not acted on.
-    SELECT tenant_id, id, version, has_work
+    SELECT tenant_id, id, version, has_work,
+           (SELECT max(redacted_at) FROM erasure WHERE erasure.tenant_id = endpoint.tenant_id) AS redacted_at
       FROM webhook_endpoint AS endpoint
      CROSS JOIN LATERAL (
            SELECT resumed_to < resumed_at
@@ -51,10 +52,12 @@ class Standing(NamedTuple):
     Attributes:
         version: Of the endpoint, as its merchant and we have changed it.
         has_work: Whether there is something to do for it.
+        redacted_at: When events of its tenant were redacted last: what was claimed before may not be sent as it is.
     """
 
     version: int
     has_work: bool
+    redacted_at: datetime | None
 
 
 class Receivers:

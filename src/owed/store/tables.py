@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import asyncpg
 import msgspec
@@ -52,6 +52,17 @@ UPDATE = """
 """
 
 
+Changed = tuple[Noun, Noun]
+"""An object as it was loaded, and as it stands."""
+
+
+class Updating(NamedTuple):
+    """A part of a statement that updates rows, and what of all the values of a row it is given."""
+
+    part: Part
+    values: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+
+
 class Table(Generic[Noun]):
     """The table of one kind of object.
 
@@ -82,9 +93,7 @@ class Table(Generic[Noun]):
         self.load_by_reference = LOAD.format(table=kind, columns=self.columns, name="external_reference")
         self._hold = HOLD.format(table=kind, columns=self.columns)
         self._insert = insert(kind, **columns)
-        kept = ["tenant_id", "id", *changing]
-        self._update = update(kind, {name: columns[name] for name in kept}, changing) if changing else None
-        self._updated_values = itemgetter(*(list(columns).index(name) for name in kept))
+        self._update = update("update", kind, columns, changing) if changing else None
 
     async def load(self, connection: Connection, names: Iterable[Name]) -> list[Noun]:
         """Load objects by id or by external reference, held by nobody; one that is named twice may come twice."""
@@ -103,9 +112,14 @@ class Table(Generic[Noun]):
 
     def work(self, shelf: Shelf[Noun]) -> Iterator[tuple[Part, Rows]]:
         """Yield what is to be written of the objects on a shelf."""
-        if self._update:
-            yield self._update, [(*self._updated_values(self.to_row(now)), was.version) for was, now in shelf.changed()]
+        for update, changed in self._changes([*shelf.changed()]):
+            yield update.part, [(*update.values(self.to_row(now)), was.version) for was, now in changed]
         yield self._insert, [self.to_row(item) for item in shelf.created()]
+
+    def _changes(self, changed: list[Changed[Noun]]) -> Iterator[tuple[Updating, list[Changed[Noun]]]]:
+        """Yield how objects that changed are written."""
+        if self._update:
+            yield self._update, changed
 
     def _sorted_out(self, names: Iterable[Name]) -> tuple[list[Pair], list[Pair]]:
         """Part what can be an id from what can be an external reference; some texts can be both, others neither.
@@ -117,6 +131,28 @@ class Table(Generic[Noun]):
         if self.reserved is None:
             return ids, pairs
         return ids, [pair for pair in pairs if not pair[1].startswith(self.reserved)]
+
+
+class RenamingTable(Table[Noun]):
+    """The table of a kind of object whose reference may be replaced by another, which is rare: when it is erased."""
+
+    def __init__(
+        self,
+        kind: str,
+        prefix: str,
+        fixed: Mapping[str, str],
+        changing: Mapping[str, str],
+        read: Callable[[asyncpg.Record], Noun],
+        values: Callable[[Noun], tuple[Any, ...]],
+        reserved: str,
+    ) -> None:
+        super().__init__(kind, prefix, fixed, changing, read, values, reserved)
+        self._rename = update("rename", kind, {**fixed, **changing}, ("external_reference", *changing))
+
+    def _changes(self, changed: list[Changed[Noun]]) -> Iterator[tuple[Updating, list[Changed[Noun]]]]:
+        """Yield how objects that changed are written."""
+        yield from super()._changes([each for each in changed if each[0].names == each[1].names])
+        yield self._rename, [each for each in changed if each[0].names != each[1].names]
 
 
 class IdTable(Table[Noun]):
@@ -135,16 +171,19 @@ class IdTable(Table[Noun]):
         return [self.from_row(row) for row in await connection.fetch(sql, *arrays(ids, 2))]
 
 
-def update(table: str, columns: Mapping[str, str], changing: Iterable[str]) -> Part:
-    """Make the part that updates rows of a table, each where its version is still the one that was loaded.
+def update(verb: str, table: str, columns: Mapping[str, str], changing: Iterable[str]) -> Updating:
+    """Make what updates rows of a table, each where its version is still the one that was loaded.
 
     Args:
-        columns: Names and types of those that a row is given with, its key among them.
+        verb: What the part is called by.
+        columns: Names and types of all that there are.
         changing: Those that are written.
     """
-    assignments = ", ".join(f"{name} = row.{name}" for name in changing)
-    sql = UPDATE.format(table=table, assignments=assignments)
-    return Part(f"update_{table}", sql, (*columns.items(), ("loaded_version", "bigint")), guarded=True)
+    given = ["tenant_id", "id", *changing]
+    sql = UPDATE.format(table=table, assignments=", ".join(f"{name} = row.{name}" for name in changing))
+    types = (*((name, columns[name]) for name in given), ("loaded_version", "bigint"))
+    places = [list(columns).index(name) for name in given]
+    return Updating(Part(f"{verb}_{table}", sql, types, guarded=True), itemgetter(*places))
 
 
 def arrays(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:

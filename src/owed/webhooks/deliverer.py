@@ -103,8 +103,8 @@ class Deliverer:
             return
         for endpoint, pump in self._pumps.items():
             pump.heed(found.pop(endpoint, None))
-        for endpoint in found:
-            self._pumps[endpoint] = Pump(endpoint, self._window(endpoint), self._parts)
+        for endpoint, standing in found.items():
+            self._pumps[endpoint] = Pump(endpoint, self._window(endpoint), self._parts, standing.redacted_at)
             pumping.create_task(self._serve(endpoint))
 
     def _window(self, endpoint: EndpointKey) -> Window:

@@ -61,18 +61,25 @@ class Run(NamedTuple):
     """A lane that was claimed.
 
     Attributes:
-        begun_by: The time of the monotonic clock after which no attempt may begin: the claim might end before it does.
+        claimed_at: The time of the monotonic clock.
+        begun_by: The time after which no attempt may begin: the claim might end before it does.
     """
 
     lane: Lane
+    claimed_at: float
     begun_by: float
 
 
 class Pump:
-    """Serves one endpoint for as long as there is something to do for it."""
+    """Serves one endpoint for as long as there is something to do for it.
 
-    def __init__(self, endpoint: EndpointKey, window: Window, parts: Parts) -> None:
+    Args:
+        redacted_at: When events of its tenant were redacted last.
+    """
+
+    def __init__(self, endpoint: EndpointKey, window: Window, parts: Parts, redacted_at: datetime | None) -> None:
         self._endpoint, self._window, self._parts = endpoint, window, parts
+        self._redacted_at, self._recalled_at = redacted_at, 0.0
         self._queue: deque[Run] = deque()
         self._runners: set[asyncio.Task[None]] = set()
         self._nudged = asyncio.Event()
@@ -84,10 +91,16 @@ class Pump:
         self._nudged.set()
 
     def heed(self, standing: Standing | None) -> None:
-        """Look again where the endpoint has changed or has something to do; begin nothing where it is not open."""
+        """Look again where the endpoint has changed or has something to do; begin nothing where it is not open.
+
+        Where events were redacted, what is claimed is given back, to be claimed as it is now.
+        """
         if standing is None:
             self.close()
-        elif standing.has_work or self._receiver is None or standing.version != self._receiver.version:
+            return
+        if standing.redacted_at != self._redacted_at:
+            self._redacted_at, self._recalled_at = standing.redacted_at, time.monotonic()
+        if standing.has_work or self._receiver is None or standing.version != self._receiver.version:
             self.nudge()
 
     def close(self) -> None:
@@ -137,9 +150,10 @@ class Pump:
         if room == 0:
             return 0
         deliveries = self._parts.deliveries
-        begun_by = time.monotonic() + deliveries.lease - self._parts.patience - 1
+        now = time.monotonic()
+        begun_by = now + deliveries.lease - self._parts.patience - 1
         lanes = await deliveries.claim(self._endpoint, room, random.getrandbits(63))
-        self._queue.extend(Run(lane, begun_by) for lane in lanes)
+        self._queue.extend(Run(lane, now, begun_by) for lane in lanes)
         return len(lanes)
 
     async def _wait(self) -> None:
@@ -172,7 +186,8 @@ class Pump:
         for delivery in run.lane:
             async with self._parts.room.one(self._endpoint.tenant_id, self._window):
                 receiver = self._receiver
-                if self._closing or receiver is None or time.monotonic() > begun_by:
+                is_over = time.monotonic() > begun_by or run.claimed_at <= self._recalled_at
+                if self._closing or receiver is None or is_over:
                     break
                 outcome = await self._deliver(receiver, delivery)
                 outcomes.append(msgspec.structs.replace(outcome, resumed_at=receiver.resumed_at))

@@ -131,3 +131,22 @@ CREATE INDEX transfer_by_time ON transfer USING brin (recorded_at) WITH (autosum
 
 -- Whose statements tell of what a payment left, or had left once.
 CREATE INDEX payment_left_to_customer ON payment (tenant_id, unallocated_customer_id, id) WHERE unallocated_version > 0;
+
+-- Who was erased: each object, a customer or an account, with what it went by until nothing is left of that either.
+CREATE TABLE erasure (
+    tenant_id         integer NOT NULL,
+    id                text COLLATE "C" NOT NULL,
+    reference         text COLLATE "C",
+    up_to             bigint NOT NULL,  -- the sequence of the last of its events that may tell of the person
+    erased_at         timestamptz NOT NULL,
+    version           bigint NOT NULL,
+    -- How far its past is redacted: its events up to this sequence, all of them since this time, and, of the erasure
+    -- with this version, stored answers too.
+    redacted_to       bigint NOT NULL DEFAULT 0,
+    redacted_at       timestamptz,
+    finished_version  bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (tenant_id, id)
+);
+
+CREATE INDEX erasure_unfinished ON erasure (tenant_id, id) WHERE finished_version < version;
+CREATE INDEX erasure_redacted ON erasure (tenant_id, redacted_at);
