@@ -20,6 +20,14 @@ TOLD = {
 
 EVENT_ID = identifier(identifiers.EVENT, "The event's id, which stays the same however often it is sent.")
 
+ALWAYS = ("id", "type", "data")
+
+REDACTED: Schema = {
+    "type": "boolean",
+    "const": True,
+    "description": "There where a person was erased from it since: ids and amounts are all that is left of `data`.",
+}
+
 
 def title_of(event_type: str) -> str:
     """Name the schema of the events of a type."""
@@ -48,10 +56,12 @@ def any_event() -> Schema:
     members: Schema = {
         "id": EVENT_ID,
         "type": {"type": "string", "enum": list(EVENT_TYPES), "description": "What happened."},
+        "redacted": REDACTED,
         "data": {"type": "object", "description": "What it happened to; for each type the same, as `webhooks` says."},
     }
     of_types = [reference("schemas", title_of(name)) for name in EVENT_TYPES]
-    return objects(members, tuple(members), "Something that happened to one object. It never changes.", oneOf=of_types)
+    description = "Something that happened to one object. It never changes, unless a person is erased from it."
+    return objects(members, ALWAYS, description, oneOf=of_types)
 
 
 def event(event_type: str) -> Schema:
@@ -59,9 +69,10 @@ def event(event_type: str) -> Schema:
     members: Schema = {
         "id": EVENT_ID,
         "type": {"type": "string", "const": event_type, "description": "What happened."},
+        "redacted": REDACTED,
         "data": reference("schemas", TOLD[event_type]),
     }
-    return objects(members, tuple(members), f"A `{event_type}` event.")
+    return objects(members, ALWAYS, f"A `{event_type}` event.")
 
 
 def amount(description: str, **more: Schema) -> Schema:

@@ -134,6 +134,20 @@ VOID = Operation(
     needs_body=False,
 )
 
+ERASE = Operation(
+    "eraseCustomer",
+    "Erase a customer",
+    "For a person who asks to be forgotten. It takes `name`, `email`, `phone` and `metadata` from the customer and from "
+    "each of its accounts, and puts pseudonyms in the place of their external references. What was told of them before "
+    "is redacted: events keep ids and amounts and have a `redacted` of true, and answers that idempotency keys have "
+    "kept show what stands now. Ids, rules, bills, and all that was owed and paid stay, and the ledger still verifies. "
+    "It answers when all of that is done, cannot be undone, and may be repeated. A body is not needed.",
+    "Erasure",
+    {200: Success("The customer, erased.", "Customer", VERSION, REPLAYED, example=story.erased(story.AMINA))},
+    (*WRITING, Code.NOT_FOUND, Code.PRECONDITION_FAILED),
+    ("CustomerToErase", "IfMatch", *WRITER),
+)
+
 SETTINGS: Operations = {
     ("/billing/settings", "GET"): Operation(
         "retrieveSettings",
@@ -212,6 +226,7 @@ OPERATIONS: Operations = {
     **DELIVERIES,
     **AUDIT,
     **SETTINGS,
+    ("/billing/customers/{customer}/erase", "POST"): ERASE,
     **SERVICE,
 }
 
@@ -258,6 +273,7 @@ TAGS = {
     ),
     "Audit": "Who did what, and why: all that the ledger and the events do not tell, and all that somebody signed.",
     "Settings": "What a merchant has decided for one mode: the time zone, and the payment rules that new objects get.",
+    "Erasure": "What takes a person out of all that is kept, but for what they owe and have paid.",
     "Service": "How the service does. These need no key.",
     sent.TAG: sent.DESCRIPTION,
 }

@@ -17,6 +17,7 @@ from owed.api.reallocations import ALLOCATIONS, MOVES
 from owed.api.taken_back import REFUNDS, REVERSALS
 from owed.core.state import NAME
 from owed.model import identifiers
+from owed.model.customer import Customer
 from owed.model.identifiers import pattern
 from owed.model.payment import Payment
 from owed.model.reallocation import Allocation, Move
@@ -223,6 +224,7 @@ IDEMPOTENCY_KEY = header(
 
 PARAMETERS: dict[str, Schema] = {
     **{noun.title: in_path(noun.kind, noun.named) for noun in NOUNS},
+    "CustomerToErase": in_path(Customer.kind, story.AMINA),
     "BillToVoid": in_path(A_BILL.kind, story.WRONG_BILL),
     **{name: parameter for noun in NOUNS for name, parameter in filters(noun).items()},
     **OF_PAYMENTS,

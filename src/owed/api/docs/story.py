@@ -8,12 +8,17 @@ from typing import Any
 
 import msgspec
 
-from owed.api.books import Asked, Books, Json, PaymentAsked
+from owed.api.books import Asked, Books, Json, PaymentAsked, done
 from owed.api.demo import demo_requests
 from owed.api.fields import Faults
 from owed.api.settings import UPDATE, settings_members
+from owed.core.erasing import Erase
+from owed.core.journal import Journal
 from owed.core.outcomes import Refused
+from owed.core.state import Name
 from owed.engine.clock import BatchStamp
+from owed.model.attribution import Actor
+from owed.model.customer import Customer
 from owed.model.identifiers import IdSource
 from owed.model.named import Named
 from owed.model.tenant_settings import SettingsRecord, TenantSettings
@@ -29,6 +34,7 @@ HIS_BILL = "UBR1234567890"
 WRONG_BILL = "UBR1234567889"
 """One with nothing paid on it, which may be voided."""
 
+AMINA = "UCR1234567889"
 HER_WATER = "UAR1234567888"
 PREPAID = "UAR1234567887"
 
@@ -120,6 +126,15 @@ def outcome(asked: Asked) -> Json:
 def refusal(asked: Asked) -> Refused:
     """Give what refuses a request."""
     return books().refusal(asked)
+
+
+def erased(name: str) -> Json:
+    """Give a customer as it would be if it were erased."""
+    customer = standing(Customer.kind, name)
+    objects = (Name(Customer.kind, 1, customer.id),)
+    journal = Journal(1, Actor("key_1"), BatchStamp(MORNING, IdSource(Random("a pseudonym"))))
+    command = Erase(tenant_id=1, actor=journal.actor, subject=customer.id, objects=objects)
+    return shown(done(command.decide(books().state, journal)))
 
 
 def settings(**given: Any) -> Json:
