@@ -158,7 +158,7 @@ def test_a_new_object_leads_to_all_that_can_be_done_with_it() -> None:
     assert links == {
         "createCustomer": {
             "retrieveCustomer", "updateCustomer", "listAccounts", "listBills", "listPayments", "listCustomerEntries",
-            "retrieveStatement", "retrieveUnallocated", "listUnallocated",
+            "retrieveStatement", "eraseCustomer", "retrieveUnallocated", "listUnallocated",
             *adjusting("CustomerCharge"), *adjusting("CustomerCredit"),
         },
         "createAccount": {

@@ -38,9 +38,8 @@ TABLES = """
 def erase(client: Client, customer: Json | str, **headers: str) -> Answer:
     """Erase a customer, by its id or another name."""
     name = customer if isinstance(customer, str) else customer["id"]
-    return client.send(
-        "POST", f"{CUSTOMERS}/{name}/erase", headers={k.replace("_", "-"): v for k, v in headers.items()}
-    )
+    sent = {header.replace("_", "-"): value for header, value in headers.items()}
+    return client.send("POST", f"{CUSTOMERS}/{name}/erase", headers=sent)
 
 
 def a_person() -> Json:

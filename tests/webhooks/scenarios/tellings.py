@@ -35,7 +35,7 @@ def applied(payment: Json, number: int = 0) -> Told:
 def told_by(request: Request) -> Told:
     """Read what a request tells."""
     body = json.loads(request.body)
-    assert list(body) == ["id", "type", "data"]
+    assert [name for name in body if name != "redacted"] == ["id", "type", "data"]
     assert body["id"] == event_of(request)
     return Told(body["type"], body["data"])
 

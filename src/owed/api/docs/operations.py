@@ -137,8 +137,8 @@ VOID = Operation(
 ERASE = Operation(
     "eraseCustomer",
     "Erase a customer",
-    "For a person who asks to be forgotten. It takes `name`, `email`, `phone` and `metadata` from the customer and from "
-    "each of its accounts, and puts pseudonyms in the place of their external references. What was told of them before "
+    "For a person who asks to be forgotten. It takes `name`, `email`, `phone` and `metadata` from the customer and its "
+    "accounts, and puts pseudonyms in the place of their external references. What was told of them before "
     "is redacted: events keep ids and amounts and have a `redacted` of true, and answers that idempotency keys have "
     "kept show what stands now. Ids, rules, bills, and all that was owed and paid stay, and the ledger still verifies. "
     "It answers when all of that is done, cannot be undone, and may be repeated. A body is not needed.",
