@@ -7,7 +7,19 @@ from hypothesis import strategies as st
 from owed.model.attribution import Actor
 from owed.model.money import MAX_TOTAL
 from tests.core.samples import JANE, KEY
-from tests.properties.requests import ADJUST, CREATE, PAY, TAKE_BACK, UNDO, UPDATE, VOIDING, Fresh, Nth, Request
+from tests.properties.requests import (
+    ADJUST,
+    CREATE,
+    ERASE,
+    PAY,
+    TAKE_BACK,
+    UNDO,
+    UPDATE,
+    VOIDING,
+    Fresh,
+    Nth,
+    Request,
+)
 
 Draw = st.DrawFn
 Strategy = st.SearchStrategy[Any]
@@ -255,9 +267,19 @@ def undoings(draw: Draw) -> Request:
     return Request(UNDO, kind, {}, name, draw(conditions), actor=draw(actors), key=draw(keys))
 
 
+@st.composite
+def erasures(draw: Draw) -> Request:
+    """Draw erasures of a customer, and of accounts, whoever's they are: the API looks up the ids of its own."""
+    accounts = [Nth("account", number, "id") for number in draw(st.lists(places, max_size=2))]
+    name = Nth("customer", draw(places), draw(st.sampled_from(["id", "id", "id", "stranger"])))
+    return Request(
+        ERASE, "customer", {"accounts": accounts}, name, draw(conditions), actor=draw(actors), key=draw(keys)
+    )
+
+
 MAKES = [creations(kind) for kind in ("customer", "account", "bill", "bill", "bill")]
 CHANGES = [updates(kind) for kind in ("customer", "account", "bill", "bill", "settings")]
-ANY = [*MAKES, *CHANGES, corrections(), corrections(), voidings(), *[payments()] * 4, *[returns()] * 2]
+ANY = [*MAKES, *CHANGES, corrections(), corrections(), voidings(), erasures(), *[payments()] * 4, *[returns()] * 2]
 ANY += [*[adjustments()] * 3, undoings()]
 
 
@@ -271,5 +293,5 @@ def crowds(draw: Draw, most: int) -> list[Request]:
 def contests(draw: Draw) -> list[Request]:
     """Draw requests for the same moment that are likely to want the same."""
     changes = [corrections(), updates("bill"), updates("settings"), payments(), returns(), adjustments(), undoings()]
-    kind = draw(st.sampled_from([*changes * 2, *MAKES[:3]]))
+    kind = draw(st.sampled_from([*changes * 2, erasures(), *MAKES[:3]]))
     return [draw(kind) for _ in range(draw(st.integers(2, 4)))]

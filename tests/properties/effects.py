@@ -1,15 +1,16 @@
 """What a request that was carried out must have done, going by nothing but what it said."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from owed.model.billing_object import BillingObject
 from owed.model.event import Event
 from tests.properties.promises import Json, shown_by
 from tests.properties.requests import Request
 
 TARGETS = ("bill", "account", "customer")
 PARENTS = ("customer", "account")
+PERSONAL = {"name", "email", "phone", "metadata"}
 DERIVED = ("status", "amount_remaining")
 
 
@@ -18,6 +19,12 @@ def faults_of_change(request: Request, shown: Json) -> Iterator[str]:
     moved = ("balance",) if request.body.get("balance_as_of") else ()
     if not holds(shown, without((*DERIVED, "balance_as_of", *moved), request.body), is_merge=request.is_merge):
         yield f"{request} gave {shown}"
+
+
+def faults_of_erasure(shown: Json) -> Iterator[str]:
+    """Whoever is erased is left with no name, no address and no metadata, and goes by a pseudonym."""
+    if not PERSONAL.isdisjoint(shown) or not shown["external_reference"].startswith("erased_"):
+        yield f"is left with {shown}"
 
 
 def faults_of_payment(request: Request, shown: Json) -> Iterator[str]:
@@ -38,26 +45,42 @@ def faults_of_adjustment(request: Request, shown: Json) -> Iterator[str]:
 
 
 class Family:
-    """What there is, by name, and each object as it was when it was made."""
+    """What was ever made, by the names that it was given, and each object as it was when it was made.
 
-    def __init__(self, objects: list[BillingObject], events: list[Event]) -> None:
-        self._by_reference = {(item.tenant_id, item.kind, item.external_reference): item.id for item in objects}
-        self._by_name = self._by_reference | {(item.tenant_id, item.kind, item.id): item.id for item in objects}
-        made = (event for event in events if event.type.endswith(".created"))
-        self._made = {(event.tenant_id, event.object_id): shown_by(event) for event in made}
+    Attributes:
+        names: Tenant, kind and reference of every object. Several have the same, where one was erased before the next.
+    """
+
+    def __init__(self, events: list[Event]) -> None:
+        self.names: set[tuple[int, str, str]] = set()
+        self._named: dict[tuple[int, str, str], set[str]] = defaultdict(set)
+        self._made: dict[tuple[int, str], Json] = {}
+        for event in events:
+            kind, _, what = event.type.partition(".")
+            if what == "created":
+                self._note(event, kind, shown_by(event))
+
+    def _note(self, event: Event, kind: str, shown: Json) -> None:
+        self.names.add((event.tenant_id, kind, shown["external_reference"]))
+        self._made[event.tenant_id, event.object_id] = shown
+        for name in (event.object_id, shown["external_reference"]):
+            self._named[event.tenant_id, kind, name].add(event.object_id)
 
     def faults(self, request: Request) -> Iterator[str]:
         """All that a request gave is shown on what it made, and each part belongs to what it named or made for it."""
         yield from self._faults_of_part(request.tenant_id, request.kind, request.body)
 
     def _faults_of_part(self, tenant_id: int, kind: str, body: Json) -> Iterator[str]:
-        shown = self._made[tenant_id, self._by_reference[tenant_id, kind, body["external_reference"]]]
+        made = [self._made[tenant_id, each] for each in self._named[tenant_id, kind, body["external_reference"]]]
+        yield from min((list(self._faults_of_one(tenant_id, kind, body, shown)) for shown in made), key=len)
+
+    def _faults_of_one(self, tenant_id: int, kind: str, body: Json, shown: Json) -> Iterator[str]:
         if not holds(shown, without(PARENTS, body)):
             yield f"of {body} was made {shown}"
         for parent in PARENTS:
             if given := body.get(parent):
                 name = given["external_reference"] if isinstance(given, dict) else given
-                if shown.get(f"{parent}_id") != self._by_name[tenant_id, parent, name]:
+                if shown.get(f"{parent}_id") not in self._named[tenant_id, parent, name]:
                     yield f"{shown} does not belong to {given}"
             if isinstance(given, dict):
                 yield from self._faults_of_part(tenant_id, parent, given)

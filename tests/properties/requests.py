@@ -17,21 +17,24 @@ from owed.core.adjusting import ReverseAdjustment
 from owed.core.bills import Void
 from owed.core.command import Command
 from owed.core.create import Create
+from owed.core.erasing import Erase
 from owed.core.journal import Journal
 from owed.core.members import Members
 from owed.core.outcomes import Outcome
 from owed.core.payments import Pay
 from owed.core.preconditions import IfMatch
-from owed.core.state import State
+from owed.core.state import Name, State
 from owed.core.taking_back import RefundPayment, ReversePayment, TakeBack
 from owed.core.update import Update
 from owed.engine.pending import Idempotency
+from owed.model.account import Account
 from owed.model.attribution import Actor
+from owed.model.customer import Customer
 from owed.model.tenant_settings import SettingsRecord, TenantSettings
 from tests.core.samples import KEY, Stamps
 
 CREATE, UPDATE, VOIDING, PAY, TAKE_BACK = "create", "update", "void", "pay", "take back"
-ADJUST, UNDO = "adjust", "undo"
+ADJUST, UNDO, ERASE = "adjust", "undo", "erase"
 
 RESOURCES: dict[str, Resource[Any]] = {resource.kind: resource for resource in (CUSTOMERS, ACCOUNTS, BILLS)}
 
@@ -147,6 +150,10 @@ def command(request: Request, settings: TenantSettings) -> Command:
         return take_back(**whose, payment=request.name, if_match=if_match, **given)
     if request.verb in {ADJUST, UNDO}:
         return adjusting(request, faults)
+    if request.verb == ERASE:
+        accounts = (Name(Account.kind, tenant_id, each) for each in dict.fromkeys(request.body["accounts"]))
+        objects = (Name(Customer.kind, tenant_id, request.name), *accounts)
+        return Erase(tenant_id=tenant_id, actor=actor, subject=request.name, objects=objects, if_match=if_match)
     members = members_of(request, faults)
     found = tuple(faults.found)
     if request.verb == CREATE:

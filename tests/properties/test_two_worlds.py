@@ -23,9 +23,15 @@ from owed.database.pool import Pool
 from owed.engine.pending import Reply
 from tests.core.samples import Stamps
 from tests.properties import bodies
-from tests.properties.effects import Family, faults_of_adjustment, faults_of_change, faults_of_payment
+from tests.properties.effects import (
+    Family,
+    faults_of_adjustment,
+    faults_of_change,
+    faults_of_erasure,
+    faults_of_payment,
+)
 from tests.properties.promises import faults, faults_of_adjustments, faults_of_money
-from tests.properties.requests import ADJUST, CREATE, PAY, TAKE_BACK, UNDO, Fresh, Nth, Request, Sent
+from tests.properties.requests import ADJUST, CREATE, ERASE, PAY, TAKE_BACK, UNDO, Fresh, Nth, Request, Sent
 from tests.properties.worlds import InMemory, Link, OnPostgres, Record
 
 SOAK = int(os.environ.get("OWED_SOAK") or 0)
@@ -111,6 +117,11 @@ class TwoWorlds(RuleBasedStateMachine):
     @rule(tenant=tenants, request=bodies.voidings(), worker=workers)
     def void(self, tenant: int, request: Request, worker: int) -> None:
         """Void a bill for good, or be told that there is money on it."""
+        self.ask([self.meant(tenant, request)], worker)
+
+    @rule(tenant=tenants, request=bodies.erasures(), worker=workers)
+    def erase(self, tenant: int, request: Request, worker: int) -> None:
+        """Erase a customer and some accounts, once or again."""
         self.ask([self.meant(tenant, request)], worker)
 
     @rule(tenant=tenants, request=bodies.payments(), worker=workers)
@@ -250,7 +261,7 @@ class TwoWorlds(RuleBasedStateMachine):
     def refuse_untold_effects(self, record: Record) -> None:
         """Assert that what was told to be done is there, whole, and nothing else: nothing changes where nothing was."""
         done = [(sent.request, reply) for sent, reply in self.told if is_done(reply)]
-        family = Family(record.objects, record.events)
+        family = Family(record.events)
         for request, reply in done:
             if request.verb == CREATE:
                 self.made |= request.parts()
@@ -259,9 +270,11 @@ class TwoWorlds(RuleBasedStateMachine):
                 assert list(faults_of_payment(request, json.loads(reply.answer.body))) == []
             elif request.verb in {ADJUST, UNDO}:
                 assert list(faults_of_adjustment(request, json.loads(reply.answer.body))) == []
+            elif request.verb == ERASE:
+                assert list(faults_of_erasure(json.loads(reply.answer.body))) == []
             else:
                 assert list(faults_of_change(request, json.loads(reply.answer.body))) == []
-        assert record.names() == self.made
+        assert family.names == self.made
         if self.before and not done:
             assert record.without_answers() == self.before.without_answers()
         self.told, self.before = [], record

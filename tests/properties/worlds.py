@@ -19,6 +19,7 @@ from owed.model.answer import Answer, KeptAnswer
 from owed.model.attribution import Actor, Attribution
 from owed.model.bill import Bill
 from owed.model.billing_object import BillingObject
+from owed.model.erasure import Erasure
 from owed.model.event import Event
 from owed.model.named import Named
 from owed.model.payment import Payment
@@ -58,15 +59,12 @@ class Record(NamedTuple):
     adjustments: list[Adjustment]
     statuses: dict[tuple[int, str], str]
     settings: list[SettingsRecord]
+    erasures: list[Erasure]
     transfers: list[Transfer]
     events: list[Event]
     attributions: list[Attribution]
     terms: set[tuple[int, str, str]]
     answers: dict[AnswerKey, KeptAnswer]
-
-    def names(self) -> set[tuple[int, str, str]]:
-        """Give tenant, kind and reference of every object."""
-        return {(item.tenant_id, item.kind, item.external_reference) for item in self.objects}
 
     def differences(self, other: Self) -> list[tuple[str, Any, Any]]:
         """List the tables that differ, as they are in both worlds."""
@@ -162,6 +160,7 @@ class InMemory:
             adjustments,
             {(item.tenant_id, item.id): item.status.value for item in objects if isinstance(item, Bill)},
             [item for item in everything if isinstance(item, SettingsRecord)],
+            [item for item in everything if isinstance(item, Erasure)],
             [tables.transfers[key] for key in sorted(tables.transfers)],
             [tables.events[key] for key in sorted(tables.events)],
             [tables.attributions[key] for key in sorted(tables.attributions)],
@@ -219,6 +218,7 @@ class OnPostgres:
         """Read everything, with statements of our own."""
         rows = {table.kind: await self._rows(table.kind, "tenant_id, id") for table in (*TABLES, *MONEY, *ADJUSTMENTS)}
         tenants = await self._reader.fetch("SELECT * FROM tenant WHERE id = ANY($1) ORDER BY id", self.tenants)
+        erasures = await self._rows("erasure", "tenant_id, id")
         transfers = await self._rows("transfer", "tenant_id, obligation_id, version")
         events = await self._rows("event", "tenant_id, object_id, sequence")
         attributions = await self._rows("attribution", "tenant_id, id")
@@ -230,6 +230,7 @@ class OnPostgres:
             [table.from_row(row) for table in ADJUSTMENTS for row in rows[table.kind]],
             {(row["tenant_id"], row["id"]): row["status"] for row in rows[Bill.kind]},
             [settings.from_row(row) for row in tenants],
+            [erasure(row) for row in erasures],
             [transfer(row) for row in transfers],
             [event(row) for row in events],
             [attribution(row) for row in attributions],
@@ -250,6 +251,10 @@ class OnPostgres:
         sql = f"SELECT * FROM {table} WHERE tenant_id = ANY($1) AND {where} ORDER BY {order}"
         rows: list[asyncpg.Record] = await self._reader.fetch(sql, self.tenants)
         return rows
+
+
+def erasure(row: asyncpg.Record) -> Erasure:
+    return Erasure(**{name: row[name] for name in Erasure.__struct_fields__})
 
 
 def attribution(row: asyncpg.Record) -> Attribution:

@@ -146,7 +146,7 @@ AN_ACCOUNT = Noun(
         },
     ),
     story.HIS_ACCOUNT,
-    "acacia water",
+    "acacia electricity",
     {"name": "Premium Subscription Account", "metadata": {"account_tier": "premium"}},
     {"name": None, "metadata": {"billing_cycle": None}},
 )

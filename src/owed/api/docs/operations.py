@@ -143,7 +143,7 @@ ERASE = Operation(
     "kept show what stands now. Ids, rules, bills, and all that was owed and paid stay, and the ledger still verifies. "
     "It answers when all of that is done, cannot be undone, and may be repeated. A body is not needed.",
     "Erasure",
-    {200: Success("The customer, erased.", "Customer", VERSION, REPLAYED, example=story.erased(story.AMINA))},
+    {200: Success("The customer, erased.", "Customer", VERSION, REPLAYED, example=story.erased(story.THANDI))},
     (*WRITING, Code.NOT_FOUND, Code.PRECONDITION_FAILED),
     ("CustomerToErase", "IfMatch", *WRITER),
 )

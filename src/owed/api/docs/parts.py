@@ -224,7 +224,7 @@ IDEMPOTENCY_KEY = header(
 
 PARAMETERS: dict[str, Schema] = {
     **{noun.title: in_path(noun.kind, noun.named) for noun in NOUNS},
-    "CustomerToErase": in_path(Customer.kind, story.AMINA),
+    "CustomerToErase": in_path(Customer.kind, story.THANDI),
     "BillToVoid": in_path(A_BILL.kind, story.WRONG_BILL),
     **{name: parameter for noun in NOUNS for name, parameter in filters(noun).items()},
     **OF_PAYMENTS,
