@@ -148,12 +148,8 @@ def command(request: Request, settings: TenantSettings) -> Command:
         given = form.read(request.body, faults)
         whose: dict[str, Any] = {"tenant_id": tenant_id, "actor": actor, "faults": tuple(faults.found)}
         return take_back(**whose, payment=request.name, if_match=if_match, **given)
-    if request.verb in {ADJUST, UNDO}:
-        return adjusting(request, faults)
-    if request.verb == ERASE:
-        accounts = (Name(Account.kind, tenant_id, each) for each in dict.fromkeys(request.body["accounts"]))
-        objects = (Name(Customer.kind, tenant_id, request.name), *accounts)
-        return Erase(tenant_id=tenant_id, actor=actor, subject=request.name, objects=objects, if_match=if_match)
+    if request.verb in {ADJUST, UNDO, ERASE}:
+        return erasing(request) if request.verb == ERASE else adjusting(request, faults)
     members = members_of(request, faults)
     found = tuple(faults.found)
     if request.verb == CREATE:
@@ -172,6 +168,18 @@ def adjusting(request: Request, faults: Faults) -> Command:
     way = ADJUSTING[request.kind, object_kind]
     given = way.read(request.body, faults)
     return way.command(**whose, object_kind=object_kind, name=name, faults=tuple(faults.found), **given)
+
+
+def erasing(request: Request) -> Erase:
+    """Read the erasure of a customer and some accounts, as the API has looked up their ids."""
+    accounts = (Name(Account.kind, request.tenant_id, each) for each in dict.fromkeys(request.body["accounts"]))
+    return Erase(
+        tenant_id=request.tenant_id,
+        actor=request.actor,
+        subject=request.name,
+        objects=(Name(Customer.kind, request.tenant_id, request.name), *accounts),
+        if_match=request.if_match,
+    )
 
 
 def members_of(request: Request, faults: Faults) -> Members[Any]:
