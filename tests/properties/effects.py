@@ -45,7 +45,7 @@ def faults_of_adjustment(request: Request, shown: Json) -> Iterator[str]:
 
 
 class Family:
-    """What was ever made, by the names that it was given, and each object as it was when it was made.
+    """What was ever made, by the names that it ever had, and each object as it was when it was made.
 
     Attributes:
         names: Tenant, kind and reference of every object. Several have the same, where one was erased before the next.
@@ -57,12 +57,13 @@ class Family:
         self._made: dict[tuple[int, str], Json] = {}
         for event in events:
             kind, _, what = event.type.partition(".")
-            if what == "created":
-                self._note(event, kind, shown_by(event))
+            if what in {"created", "updated"}:
+                self._note(event, kind, shown_by(event), is_new=what == "created")
 
-    def _note(self, event: Event, kind: str, shown: Json) -> None:
-        self.names.add((event.tenant_id, kind, shown["external_reference"]))
-        self._made[event.tenant_id, event.object_id] = shown
+    def _note(self, event: Event, kind: str, shown: Json, *, is_new: bool) -> None:
+        if is_new:
+            self.names.add((event.tenant_id, kind, shown["external_reference"]))
+            self._made[event.tenant_id, event.object_id] = shown
         for name in (event.object_id, shown["external_reference"]):
             self._named[event.tenant_id, kind, name].add(event.object_id)
 
