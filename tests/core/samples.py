@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from owed.core.accounts import AccountMembers
-from owed.core.adjusting import ChargeBalance, CreditBalance, CreditBill, ReverseAdjustment
+from owed.core.adjusting import ChargeBalance, CreditBalance, CreditBill
 from owed.core.balances import BalanceMembers
 from owed.core.bills import BillMembers, Void
 from owed.core.command import Command
@@ -26,6 +26,7 @@ from owed.core.reapplying import UpdateBalance
 from owed.core.settings import SettingsMembers
 from owed.core.state import State
 from owed.core.taking_back import Portion, RefundPayment, ReversePayment
+from owed.core.undoing import ReverseAdjustment
 from owed.core.update import Update
 from owed.core.verdicts import Target
 from owed.model.adjustment import CreditType

@@ -13,7 +13,6 @@ from owed.api.forms import read_members
 from owed.api.payments import read_payment
 from owed.api.resource import Resource
 from owed.api.taken_back import REFUNDS, REVERSALS, TakingBack
-from owed.core.adjusting import ReverseAdjustment
 from owed.core.bills import Void
 from owed.core.command import Command
 from owed.core.create import Create
@@ -25,6 +24,7 @@ from owed.core.payments import Pay
 from owed.core.preconditions import IfMatch
 from owed.core.state import Name, State
 from owed.core.taking_back import RefundPayment, ReversePayment, TakeBack
+from owed.core.undoing import ReverseAdjustment
 from owed.core.update import Update
 from owed.engine.pending import Idempotency
 from owed.model.account import Account

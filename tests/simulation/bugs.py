@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from owed.core import adjusting, allotting, journal, receiving, rules, taking_back
+from owed.core import adjusting, allotting, journal, receiving, rules, taking_back, undoing
 from owed.core.rules import Explanation, Payable, Rule
 from owed.core.state import Name, State
 from owed.engine import attempts, deciding
@@ -116,7 +116,7 @@ def reversals_forget_what_was_credited(patch: pytest.MonkeyPatch) -> None:
         bill = msgspec.structs.replace(item, amount_credited=item.amount_credited + effect)
         return right(bill, adjustment, effect, *given)
 
-    patch.setattr(adjusting, "adjusted", adjusted)
+    patch.setattr(undoing, "adjusted", adjusted)
 
 
 def time_stands_still_in_the_ledger(patch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from owed.core.journal import Journal
 from owed.core.metadata import metadata_faults
-from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid
+from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid, taken
 from owed.core.preconditions import IfMatch, stale
 from owed.core.state import Name, State, Unread
 from owed.model.attribution import Actor
@@ -111,12 +111,9 @@ class ChangePayment(msgspec.Struct, Generic[Plan], frozen=True, kw_only=True):
     def _taken(self, state: State) -> Refused | None:
         """Refuse for a reference that another of this kind has."""
         reference, kind = self.external_reference, self.makes.kind
-        holder = None if reference is None else state.shelves[kind].holder(self.tenant_id, reference)
-        if holder is None:
+        if reference is None or (holder := state.shelves[kind].holder(self.tenant_id, reference)) is None:
             return None
-        detail = f"The external reference {reference!r} belongs to the {kind} {holder.id}."
-        fault = Fault("/external_reference", f"Choose another, or retrieve the {kind} that has it.")
-        return Refused(Code.CONFLICT, detail, (fault,), {f"{kind}_id": holder.id, "payment_id": holder.payment_id})
+        return taken(kind, reference, holder.id, payment_id=holder.payment_id)
 
 
 class Part(NamedTuple):

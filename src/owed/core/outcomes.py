@@ -101,3 +101,10 @@ def not_found(kind: str, name: str) -> Refused:
 def missing(kind: str, name: str) -> str:
     """Say that there is no object of this name."""
     return f"There is no {kind} with the id or external reference {name!r} for this key."
+
+
+def taken(kind: str, reference: str, holder_id: str, **whose: str) -> Refused:
+    """Refuse a reference that another of a kind has; keywords name what that is of."""
+    detail = f"The external reference {reference!r} belongs to the {kind} {holder_id}."
+    fault = Fault("/external_reference", f"Choose another, or retrieve the {kind} that has it.")
+    return Refused(Code.CONFLICT, detail, (fault,), {f"{kind}_id": holder_id, **whose})

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from owed.core.accounts import AccountMembers
-from owed.core.adjusting import Adjust, ChargeBalance, CreditBalance, CreditBill, ReverseAdjustment
+from owed.core.adjusting import Adjust, ChargeBalance, CreditBalance, CreditBill
 from owed.core.balances import BalanceMembers
 from owed.core.bills import BillMembers, Void
 from owed.core.command import Command
@@ -18,6 +18,7 @@ from owed.core.outcomes import Code, Done, Outcome
 from owed.core.payments import Pay
 from owed.core.reapplying import UpdateBalance
 from owed.core.taking_back import Portion, RefundPayment, ReversePayment, TakeBack
+from owed.core.undoing import ReverseAdjustment
 from owed.core.update import Update
 from owed.core.verdicts import Target
 from owed.engine.pending import Idempotency
