@@ -10,10 +10,10 @@ from owed.model import identifiers
 
 LISTED = """\
 Newest first: keys that were made and revoked, settings, rules, webhook endpoints and their secrets, what was sent \
-again, all that put right what is owed (a new `balance` or `amount_paid`, voids, refunds, reversals), erasures; and \
-every other command that came with an `Owed-Actor` or an `Owed-Reason`. Payments and new objects of which nobody said \
-who made them are not here, for the ledger and the events have them. All filters hold at once; times are exclusive \
-bounds."""
+again, all that put right what is owed (a new `balance` or `amount_paid`, voids, refunds, reversals, allocations, \
+moves, credits on bills), erasures; and every other command that came with an `Owed-Actor` or an `Owed-Reason`. \
+Payments and new objects of which nobody said who made them are not here, for the ledger and the events have them. All \
+filters hold at once; times are exclusive bounds."""
 
 AUDIT: Operations = {
     ("/billing/audit", "GET"): Operation(
