@@ -92,7 +92,7 @@ def faults_of_effect(books: Books, write: Write, *, is_done: bool) -> Iterator[s
         yield from faults_of_members(write, item)
         if isinstance(item, Payment):
             yield from faults_of_applications(books, write, item)
-        else:
+        elif isinstance(item, TakenBack):
             yield from faults_of_shares(write, item, books.payments[item.payment_id])
 
 

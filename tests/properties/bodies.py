@@ -12,6 +12,7 @@ from tests.properties.requests import (
     CREATE,
     ERASE,
     PAY,
+    REALLOCATE,
     TAKE_BACK,
     UNDO,
     UPDATE,
@@ -216,6 +217,8 @@ def payments(draw: Draw) -> Request:
     if draw(st.sampled_from([False, False, True])):
         parts = [draw(targets()) | {"amount": draw(paid_sums)} for _ in range(draw(st.integers(1, 3)))]
         body = {"amount": sum(part["amount"] for part in parts), "currency": "ZAR", "applications": parts}
+    if draw(st.sampled_from([False, False, True])):
+        body |= {"received": True, "amount": body["amount"] + draw(st.sampled_from([0, 0, 200]))}
     further = draw(st.fixed_dictionaries({}, optional=optional_of_payments))
     return Request(PAY, "payment", body | further | draw(wrong), actor=draw(actors), key=draw(keys))
 
@@ -232,6 +235,20 @@ def returns(draw: Draw) -> Request:
     name = draw(st.sampled_from([*[Nth("payment", number, "id")] * 6, "p0", ":p0", "web:p1", "nobody"]))
     further = draw(st.fixed_dictionaries({}, optional={"external_reference": references_of_payments}))
     return Request(TAKE_BACK, kind, body | further, name, draw(conditions), actor=draw(actors), key=draw(keys))
+
+
+@st.composite
+def reallocations(draw: Draw) -> Request:
+    """Draw allocations of unallocated money, and moves of money that is applied, in part and in full."""
+    kind, number = draw(st.sampled_from(["allocation", "move"])), draw(hot_places)
+    body: Json = {} if draw(st.booleans()) else {"amount": draw(paid_sums)}
+    if kind == "allocation" or draw(st.booleans()):
+        body |= draw(targets())
+    if kind == "move" and draw(st.booleans()):
+        body["application"] = Nth("payment", number, "application")
+    name = draw(st.sampled_from([*[Nth("payment", number, "id")] * 6, "p0", "web:p1", "nobody"]))
+    further = draw(st.fixed_dictionaries({}, optional={"external_reference": references_of_payments}))
+    return Request(REALLOCATE, kind, body | further, name, draw(conditions), actor=draw(actors), key=draw(keys))
 
 
 optional_of_adjustments: dict[str, Strategy] = {
@@ -280,7 +297,7 @@ def erasures(draw: Draw) -> Request:
 MAKES = [creations(kind) for kind in ("customer", "account", "bill", "bill", "bill")]
 CHANGES = [updates(kind) for kind in ("customer", "account", "bill", "bill", "settings")]
 ANY = [*MAKES, *CHANGES, corrections(), corrections(), voidings(), erasures(), *[payments()] * 4, *[returns()] * 2]
-ANY += [*[adjustments()] * 3, undoings()]
+ANY += [*[adjustments()] * 3, undoings(), *[reallocations()] * 2]
 
 
 @st.composite
@@ -293,5 +310,6 @@ def crowds(draw: Draw, most: int) -> list[Request]:
 def contests(draw: Draw) -> list[Request]:
     """Draw requests for the same moment that are likely to want the same."""
     changes = [corrections(), updates("bill"), updates("settings"), payments(), returns(), adjustments(), undoings()]
+    changes.append(reallocations())
     kind = draw(st.sampled_from([*changes * 2, erasures(), *MAKES[:3]]))
     return [draw(kind) for _ in range(draw(st.integers(2, 4)))]

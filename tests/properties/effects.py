@@ -31,11 +31,21 @@ def faults_of_payment(request: Request, shown: Json) -> Iterator[str]:
     """A payment, and what takes one back, has the amounts that were asked for, and its applications add up to them."""
     given = {name: value for name, value in request.body.items() if name not in {*TARGETS, "paid_at", "applications"}}
     parts = [part["amount"] for part in shown["applications"]]
-    if not holds(shown, given) or sum(parts) != shown["amount"]:
+    if not holds(shown, given) or sum(parts) + shown.get("amount_unallocated", 0) != shown["amount"]:
         yield f"{request} gave {shown}"
+    if request.body.get("received"):
+        return  # each took what it could
     asked = [part["amount"] for part in request.body.get("applications", [])]
     if asked and parts != asked:
         yield f"{request} was applied as {parts}"
+
+
+def faults_of_reallocation(request: Request, shown: Json) -> Iterator[str]:
+    """An allocation or a move has the amount that was asked for, and what it made adds up to that."""
+    given = {name: value for name, value in request.body.items() if name in {"amount", "external_reference"}}
+    made = [shown["to"]] if "to" in shown else shown.get("applications", [])
+    if not holds(shown, given) or (made and sum(part["amount"] for part in made) != shown["amount"]):
+        yield f"{request} gave {shown}"
 
 
 def faults_of_adjustment(request: Request, shown: Json) -> Iterator[str]:

@@ -18,14 +18,18 @@ from owed.model.bill import Bill
 from owed.model.billing_object import BillingObject
 from owed.model.customer import Customer
 from owed.model.event import Event
+from owed.model.identifiers import PAYMENT
 from owed.model.obligation import Obligation
 from owed.model.payment import Payment
-from owed.model.taken_back import TakenBack
+from owed.model.payment_document import PaymentDocument
 from owed.model.transfer import Cause, LedgerAccount, Transfer
 
 Json = dict[str, Any]
 Item = TypeVar("Item")
-Money = Payment | TakenBack
+Money = Payment | PaymentDocument
+
+MOVED_AWAY = "moved away by"
+"""Of what an event told: the move that took money off the object, and did not bring it."""
 
 ADJUSTING = {Cause.CHARGE, Cause.CREDIT, Cause.CREDIT_NOTE, Cause.DISCOUNT, Cause.WRITE_OFF}
 """The causes of charges and credits. Their events show the object, and not what they are of."""
@@ -103,7 +107,8 @@ class Change(NamedTuple):
 def faults(objects: Iterable[BillingObject], transfers: Iterable[Transfer], events: Iterable[Event]) -> Iterator[str]:
     """Yield all that is wrong with some objects, and with all that is kept of them."""
     standing = {(item.tenant_id, item.id): item for item in objects}
-    transfers_of = grouped(transfers, lambda transfer: (transfer.tenant_id, transfer.obligation_id))
+    owing = (transfer for transfer in transfers if not transfer.obligation_id.startswith(PAYMENT))
+    transfers_of = grouped(owing, lambda transfer: (transfer.tenant_id, transfer.obligation_id))
     events_of = grouped(events, lambda event: (event.tenant_id, event.object_id))
     if strangers := (transfers_of.keys() | events_of.keys()) - standing.keys():
         yield f"transfers or events of what is not there: {strangers}"
@@ -149,7 +154,7 @@ def faults_of_chain(obligation: Obligation, transfers: list[Transfer]) -> Iterat
             yield f"transfer {number} of sum {total} is {transfer}"
         if transfer.hash != seal(transfer, previous):
             yield f"transfer {number} breaks the chain"
-        if (transfer.debit if transfer.amount >= 0 else transfer.credit) != LedgerAccount.RECEIVABLE:
+        if (transfer.debit if transfer.amount >= 0 else transfer.credit) != side_of(transfer.obligation_id):
             yield f"transfer {number} stands on the wrong side: {transfer}"
         if recorded_at is not None and transfer.recorded_at <= recorded_at:
             yield f"transfer {number} is not recorded after its predecessor"
@@ -158,6 +163,11 @@ def faults_of_chain(obligation: Obligation, transfers: list[Transfer]) -> Iterat
     if stands != (total, len(transfers), previous, recorded_at):
         yield f"stands at {stands}, its transfers at {(total, len(transfers), previous, recorded_at)}"
     yield from faults_of_sums(obligation, transfers)
+
+
+def side_of(obligation_id: str) -> LedgerAccount:
+    """Give the account of the ledger that an obligation is part of."""
+    return LedgerAccount.UNALLOCATED if obligation_id.startswith(PAYMENT) else LedgerAccount.RECEIVABLE
 
 
 def faults_of_sums(obligation: Obligation, transfers: list[Transfer]) -> Iterator[str]:
@@ -225,13 +235,30 @@ def faults_of_one_payment(payment: Payment, taken_back: list[Any], transfers: li
     for transfer in transfers:
         if transfer.cause is not Cause.PASSED_ON:  # that left the obligation, and not the payment
             held[transfer.obligation_id] -= transfer.amount
-    if held != Counter({each.object_id: each.held for each in payment.applications}):
+    expected = Counter({payment.id: payment.amount_unallocated})
+    for each in payment.applications:
+        expected[each.object_id] += each.held
+    if held != expected or min(expected.values()) < 0:
         yield f"{payment} holds {held}"
     for kind, amount in (("refund", payment.amount_refunded), ("reversal", payment.amount_reversed)):
         if amount != sum(each.amount for each in taken_back if each.kind == kind):
             yield f"{payment} was taken back by {taken_back}"
-    if sum(each.amount for each in payment.applications) != payment.amount:
-        yield f"the applications of {payment} do not add up"
+    if sum(expected.values()) + payment.amount_refunded + payment.amount_reversed != payment.amount:
+        yield f"the parts of {payment} do not add up"
+    yield from faults_of_chain(payment.unallocated, [each for each in transfers if each.obligation_id == payment.id])
+    yield from faults_of_reallocations(payment, taken_back, transfers)
+
+
+def faults_of_reallocations(payment: Payment, documents: list[Any], transfers: list[Transfer]) -> Iterator[str]:
+    """Each allocation and each move takes its amount from the one, and gives it to the other."""
+    between = (each for each in transfers if each.document_id and each.cause is not Cause.PASSED_ON)
+    reallocated = grouped(between, lambda each: each.document_id)
+    for document in (item for item in documents if item.kind in {"allocation", "move"}):
+        amounts = [each.amount for each in reallocated.pop(document.id, [])]
+        if sum(amounts) or max(amounts, default=0) != document.amount:
+            yield f"{document} has transfers of {amounts}"
+    if reallocated:
+        yield f"{payment} has transfers of what is not there: {reallocated}"
 
 
 def faults_of_adjustments(
@@ -270,6 +297,8 @@ def changes(kind: str, events: Iterable[Event], transfers: Iterable[Transfer] = 
         before = told[-1].after if told else None
         if event.type == "bill.paid" and data == before:
             continue
+        if event.type == "obligation.amount_reversed" and "move_id" in data:
+            data = data | {MOVED_AWAY: data["move_id"]}
         if before is not None and event.type.startswith("obligation."):
             is_passed_on = [each.cause for each in posted[place + 1 : place + 2]] == [Cause.PASSED_ON]
             after = after_moving(before, 0 if is_passed_on else raised_by(data))
@@ -301,7 +330,7 @@ def after_moving(shown: Json, raised: int) -> Json:
 
 def taken_back_by(moved: Json) -> str | None:
     """Give the id of what took an amount back; None where it was applied."""
-    return moved.get("refund_id") or moved.get("reversal_id")
+    return moved.get("refund_id") or moved.get("reversal_id") or moved.get(MOVED_AWAY)
 
 
 def raised_by(moved: Json) -> int:
@@ -312,6 +341,8 @@ def raised_by(moved: Json) -> int:
 
 def cause_of(moved: Json) -> Cause:
     """Give the cause of the transfer that an event of money tells of."""
+    if "allocation_id" in moved or "move_id" in moved:
+        return Cause.ALLOCATION if "allocation_id" in moved else Cause.MOVE
     if "refund_id" in moved:
         return Cause.REFUND
     return Cause.REVERSAL if "reversal_id" in moved else Cause.PAYMENT

@@ -10,7 +10,9 @@ from owed.api.bills import BILLS, VOID
 from owed.api.customers import CUSTOMERS
 from owed.api.fields import Faults
 from owed.api.forms import read_members
+from owed.api.payment_documents import PaymentDocuments
 from owed.api.payments import read_payment
+from owed.api.reallocations import ALLOCATIONS, MOVES
 from owed.api.resource import Resource
 from owed.api.taken_back import REFUNDS, REVERSALS, TakingBack
 from owed.core.bills import Void
@@ -34,7 +36,7 @@ from owed.model.tenant_settings import SettingsRecord, TenantSettings
 from tests.core.samples import KEY, Stamps
 
 CREATE, UPDATE, VOIDING, PAY, TAKE_BACK = "create", "update", "void", "pay", "take back"
-ADJUST, UNDO, ERASE = "adjust", "undo", "erase"
+ADJUST, UNDO, ERASE, REALLOCATE = "adjust", "undo", "erase", "reallocate"
 
 RESOURCES: dict[str, Resource[Any]] = {resource.kind: resource for resource in (CUSTOMERS, ACCOUNTS, BILLS)}
 
@@ -148,14 +150,29 @@ def command(request: Request, settings: TenantSettings) -> Command:
         given = form.read(request.body, faults)
         whose: dict[str, Any] = {"tenant_id": tenant_id, "actor": actor, "faults": tuple(faults.found)}
         return take_back(**whose, payment=request.name, if_match=if_match, **given)
-    if request.verb in {ADJUST, UNDO, ERASE}:
-        return erasing(request) if request.verb == ERASE else adjusting(request, faults)
+    if request.verb in {ADJUST, UNDO, ERASE, REALLOCATE}:
+        return of_verb(request, faults)
     members = members_of(request, faults)
     found = tuple(faults.found)
     if request.verb == CREATE:
         return Create(tenant_id=tenant_id, actor=actor, members=members, settings=settings, faults=found)
     change = Update if request.verb == VOIDING else RESOURCES[request.kind].change
     return change(tenant_id=tenant_id, actor=actor, name=request.name, members=members, if_match=if_match, faults=found)
+
+
+def of_verb(request: Request, faults: Faults) -> Command:
+    """Read a request that does something else than to make, change or pay."""
+    if request.verb == ERASE:
+        return erasing(request)
+    return reallocating(request, faults) if request.verb == REALLOCATE else adjusting(request, faults)
+
+
+def reallocating(request: Request, faults: Faults) -> Command:
+    """Read a request that applies unallocated money of a payment, or moves what is applied."""
+    way: PaymentDocuments = ALLOCATIONS if request.kind == ALLOCATIONS.kind else MOVES
+    given = way.read(request.body, faults)
+    whose: dict[str, Any] = {"tenant_id": request.tenant_id, "actor": request.actor, "if_match": request.if_match}
+    return way.command(**whose, payment=request.name, faults=tuple(faults.found), **given)
 
 
 def adjusting(request: Request, faults: Faults) -> Command:

@@ -29,9 +29,22 @@ from tests.properties.effects import (
     faults_of_change,
     faults_of_erasure,
     faults_of_payment,
+    faults_of_reallocation,
 )
 from tests.properties.promises import faults, faults_of_adjustments, faults_of_money
-from tests.properties.requests import ADJUST, CREATE, ERASE, PAY, TAKE_BACK, UNDO, Fresh, Nth, Request, Sent
+from tests.properties.requests import (
+    ADJUST,
+    CREATE,
+    ERASE,
+    PAY,
+    REALLOCATE,
+    TAKE_BACK,
+    UNDO,
+    Fresh,
+    Nth,
+    Request,
+    Sent,
+)  # fmt: skip
 from tests.properties.worlds import InMemory, Link, OnPostgres, Record
 
 SOAK = int(os.environ.get("OWED_SOAK") or 0)
@@ -134,6 +147,11 @@ class TwoWorlds(RuleBasedStateMachine):
         """Refund or reverse a payment, in part or in full, or be told that it holds no more."""
         self.ask([self.meant(tenant, request)], worker)
 
+    @rule(tenant=tenants, request=bodies.reallocations(), worker=workers)
+    def reallocate(self, tenant: int, request: Request, worker: int) -> None:
+        """Apply unallocated money, or take money elsewhere, or be told that it is not there, or does not fit."""
+        self.ask([self.meant(tenant, request)], worker)
+
     @rule(tenant=tenants, request=bodies.adjustments(), worker=workers)
     def adjust(self, tenant: int, request: Request, worker: int) -> None:
         """Charge or credit a balance, or take something off a bill, or be told that it would be too much."""
@@ -226,7 +244,9 @@ class TwoWorlds(RuleBasedStateMachine):
         if thought.by == "stranger":
             return nth(self.memory.objects(thought.kind), thought.number).id
         found: Any = nth(self.memory.objects(thought.kind, tenant_id), thought.number)
-        return found.applications[0].id if thought.by == "application" else getattr(found, thought.by)
+        if thought.by == "application":
+            return found.applications[0].id if found.applications else "ob_none"
+        return getattr(found, thought.by)
 
     def send(self, requests: Sequence[Request]) -> list[Sent]:
         """Make ready to send, with the settings that stand now."""
@@ -268,6 +288,8 @@ class TwoWorlds(RuleBasedStateMachine):
                 assert list(family.faults(request)) == []
             elif request.verb in {PAY, TAKE_BACK}:
                 assert list(faults_of_payment(request, json.loads(reply.answer.body))) == []
+            elif request.verb == REALLOCATE:
+                assert list(faults_of_reallocation(request, json.loads(reply.answer.body))) == []
             elif request.verb in {ADJUST, UNDO}:
                 assert list(faults_of_adjustment(request, json.loads(reply.answer.body))) == []
             elif request.verb == ERASE:

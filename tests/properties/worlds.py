@@ -23,7 +23,7 @@ from owed.model.erasure import Erasure
 from owed.model.event import Event
 from owed.model.named import Named
 from owed.model.payment import Payment
-from owed.model.taken_back import Refund, Reversal
+from owed.model.payment_document import PaymentDocument
 from owed.model.tenant_settings import SettingsRecord, TenantSettings
 from owed.model.transfer import Transfer
 from owed.store import settings
@@ -32,7 +32,7 @@ from owed.store.adjustments import CHARGES, CREDITS
 from owed.store.bills import BILLS
 from owed.store.customers import CUSTOMERS
 from owed.store.memory import MemoryStore, Tables
-from owed.store.payment_documents import REFUNDS, REVERSALS
+from owed.store.payment_documents import ALLOCATIONS, MOVES, REFUNDS, REVERSALS
 from owed.store.payments import PAYMENTS
 from owed.store.postgres import PostgresStore
 from owed.store.records import kept_answer
@@ -43,9 +43,9 @@ from tests.store.reading import event, transfer
 
 DAY = timedelta(days=1)
 
-Money = Payment | Refund | Reversal
+Money = Payment | PaymentDocument
 
-MONEY: tuple[Table[Any], ...] = (PAYMENTS, REFUNDS, REVERSALS)
+MONEY: tuple[Table[Any], ...] = (ALLOCATIONS, MOVES, PAYMENTS, REFUNDS, REVERSALS)
 ADJUSTMENTS: tuple[Table[Any], ...] = (CHARGES, CREDITS)
 TABLES: tuple[Table[Any], ...] = (ACCOUNTS, BILLS, CUSTOMERS)
 """In the order of their kinds, which is also the order of the keys in memory."""
@@ -152,7 +152,7 @@ class InMemory:
         tables = self.store.tables
         everything = [item for _, item in sorted(tables.objects.items())]
         objects = [item for item in everything if isinstance(item, BillingObject)]
-        payments = [item for item in everything if isinstance(item, Payment | Refund | Reversal)]
+        payments = [item for item in everything if isinstance(item, Payment | PaymentDocument)]
         adjustments: list[Adjustment] = [item for item in everything if isinstance(item, Charge | Credit)]
         return Record(
             objects,
