@@ -206,7 +206,9 @@ def test_if_none_match_gives_304_until_the_payment_changes(client: Client, form:
         answer = client.get(path, If_None_Match=condition)
         assert (answer.status, answer.body, answer.etag) == (304, b"", created.etag)
     assert refund(client, payment, amount=40).status == 201
-    changed = {"status": "partially_refunded", "amount_refunded": 40}
+    (application,) = payment["applications"]
+    applications = [application | {"amount_taken_back": 40}]
+    changed = {"status": "partially_refunded", "amount_refunded": 40, "applications": applications}
     if form != "*":
         answer = client.get(at(payment), If_None_Match=condition)
         assert (answer.status, answer.json()) == (200, payment | changed)

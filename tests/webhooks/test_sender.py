@@ -255,7 +255,7 @@ async def test_no_proxy_is_used(receiver: Receiver, monkeypatch: pytest.MonkeyPa
         ("0", 0, 0),
         ("120", 120, 120),
         ("9" * 400, 86_400, float("inf")),
-        (format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True), 3_500, 3_600),
+        (format_datetime(datetime.now(UTC) + timedelta(hours=9), usegmt=True), 8 * 3_600, 9 * 3_600),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
     ],
     ids=["now", "in seconds", "for ever", "at a time", "in the past"],
