@@ -21,7 +21,7 @@ serve: $(VENV)/.runtime ## Run Owed on http://127.0.0.1:8000, with a PostgreSQL 
 	@$(BIN)/owed serve $(ARGS)
 
 test: install ## Run every test
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: install ## Check style, and that imports follow the architecture
 	$(BIN)/ruff check
