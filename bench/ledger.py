@@ -8,9 +8,9 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from owed.core.applying import applied
 from owed.core.journal import Journal
 from owed.core.ledger import Source
-from owed.core.receiving import received
 from owed.core.taking_back import lessened
 from owed.engine.clock import BatchStamp
 from owed.model.account import Account
@@ -123,7 +123,7 @@ class Ledger:
             created_at=now,
             updated_at=now,
         )
-        item = received(item, PAID, Source(Cause.PAYMENT, payment.id, payment.channel, now), journal)
+        item = applied(item, PAID, Source(Cause.PAYMENT, payment.id, payment.channel, now), journal)
         if self._payments % REFUNDED_EVERY == 0:
             item, payment = self._refunded(item, payment, journal)
         self._add("payment", OBJECTS["payment"].to_row(payment))
@@ -145,7 +145,7 @@ class Ledger:
         )
         self._add("refund", OBJECTS["refund"].to_row(refund))
         source = Source(Cause.REFUND, payment.id, payment.channel, now, refund.id)
-        return received(item, -half, source, journal), lessened(payment, refund)
+        return applied(item, -half, source, journal), lessened(payment, refund)
 
     def _basics(self, prefix: str) -> dict[str, Any]:
         stamp = self._journal().stamp

@@ -26,9 +26,9 @@ from owed.core.reapplying import UpdateBalance
 from owed.core.settings import SettingsMembers
 from owed.core.state import State
 from owed.core.taking_back import Portion, RefundPayment, ReversePayment
+from owed.core.targets import Target
 from owed.core.undoing import ReverseAdjustment
 from owed.core.update import Update
-from owed.core.verdicts import Target
 from owed.model.adjustment import CreditType
 from owed.model.attribution import Actor
 from owed.model.identifiers import IdSource

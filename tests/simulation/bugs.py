@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from owed.core import adjusting, allotting, journal, receiving, rules, taking_back, undoing
+from owed.core import adjusting, applying, changing_payments, journal, rules, undoing, verdicts
 from owed.core.rules import Explanation, Payable, Rule
 from owed.core.state import Name, State
 from owed.engine import attempts, deciding
@@ -76,13 +76,13 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 def refunds_forget_amount_paid(patch: pytest.MonkeyPatch) -> None:
     """A refund raises what is owed again, and leaves `amount_paid` as it was."""
-    right = receiving.received
+    right = applying.applied
 
-    def received(item: Any, amount: int, *given: Any) -> Any:
+    def applied(item: Any, amount: int, *given: Any) -> Any:
         after = right(item, amount, *given)
         return msgspec.structs.replace(after, amount_paid=item.amount_paid) if isinstance(after, Bill) else after
 
-    patch.setattr(taking_back, "received", received)
+    patch.setattr(changing_payments, "applied", applied)
 
 
 def what_is_settled_may_be_paid_again(patch: pytest.MonkeyPatch) -> None:
@@ -93,7 +93,7 @@ def what_is_settled_may_be_paid_again(patch: pytest.MonkeyPatch) -> None:
         forgotten = set() if payable.owed else {Rule.OVERPAYMENT_ALLOWED}
         return msgspec.structs.replace(right, rules=tuple(rule for rule in right.rules if rule not in forgotten))
 
-    patch.setattr(allotting, "explain", explain)
+    patch.setattr(verdicts, "explain", explain)
 
 
 def charges_go_below_the_floor(patch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from owed.core.journal import Rehearsal
 from owed.core.outcomes import Fault, Refused
 from owed.core.payments import Pay
 from owed.core.state import NAME, State
-from owed.core.verdicts import Target
+from owed.core.targets import Target
 from owed.model import search
 from owed.model.payment import MAX_PAYMENT, Payment, PaymentStatus
 

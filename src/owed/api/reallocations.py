@@ -21,7 +21,7 @@ from owed.api.payments import (
 from owed.core.outcomes import Fault
 from owed.core.reallocating import Allocate, MovePayment
 from owed.core.state import NAME
-from owed.core.verdicts import Target
+from owed.core.targets import Target
 from owed.model.payment import MAX_PAYMENT
 
 PLAIN: tuple[str, ...] = ("reason", "external_reference", "metadata")

@@ -14,8 +14,8 @@ from owed.core.members import certain
 from owed.core.metadata import metadata_faults
 from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid, not_found, taken
 from owed.core.preconditions import IfMatch, stale
-from owed.core.receiving import future_faults
 from owed.core.state import Name, State, Unread
+from owed.core.times import future_faults
 from owed.core.update import renewed
 from owed.model.adjustment import Adjustment, Charge, Credit, CreditType
 from owed.model.attribution import Actor

@@ -7,7 +7,9 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from owed.core.applying import amount_reversed, applied
 from owed.core.journal import Journal
+from owed.core.ledger import Source
 from owed.core.metadata import metadata_faults
 from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid, taken
 from owed.core.preconditions import IfMatch, stale
@@ -154,6 +156,18 @@ def faults_of(parts: Iterable[Part]) -> Iterator[Fault]:
     for part in parts:
         raised[part.item.id] += part.amount
         yield from part.faults(raised[part.item.id])
+
+
+def take(
+    part: Part, item: BillingObject, payment: Payment, document: PaymentDocument, source: Source, journal: Journal
+) -> BillingObject:
+    """Take one part back from what it paid, tell of it, and give the object as it is then.
+
+    Args:
+        item: The object as it stands: other parts may have been taken from it before.
+    """
+    after = applied(item, -part.amount, source, journal)
+    return journal.record(after, amount_reversed(payment, part.application, document, part.amount))
 
 
 def share_of(application: Application, amount: int) -> Share:

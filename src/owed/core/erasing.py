@@ -1,5 +1,6 @@
 """Erasing: a person is taken out of a customer and its accounts; what they owe and paid stays (docs/privacy.md)."""
 
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -11,6 +12,7 @@ from owed.core.state import Name, State
 from owed.core.update import renewed
 from owed.model.account import Account
 from owed.model.attribution import Actor
+from owed.model.billing_object import BillingObject
 from owed.model.customer import Customer
 from owed.model.erasure import Erasure
 
@@ -54,9 +56,9 @@ class Erase(msgspec.Struct, frozen=True, kw_only=True):
     def decide(self, state: State, journal: Journal) -> Outcome:
         """Erase what is there; where nothing is left to erase, write nothing."""
         found = [state.shelves[name.kind].find(self.tenant_id, name.text) for name in self.objects]
-        first = found[0]
+        name, first = self.objects[0], found[0]
         if first is None:
-            return not_found(*self.objects[0][::2])
+            return not_found(name.kind, name.text)
         if refusal := stale(self.if_match, first.version) or (invalid(self.faults) if self.faults else None):
             return refusal
         journal.concern(self.subject, f"{Customer.kind}.erase")
@@ -72,14 +74,17 @@ def erased(item: Erasable, state: State, journal: Journal) -> Erasable:
     if after == item:
         return item
     journal.attest()
-    journal.keep(
-        Erasure(
-            tenant_id=item.tenant_id,
-            id=item.id,
-            reference=before.reference if before else item.external_reference,
-            up_to=item.event_sequence,
-            erased_at=journal.stamp.now,
-            version=before.version + 1 if before else 1,
-        )
-    )
+    journal.keep(erasure_of(item, before, journal.stamp.now))
     return journal.record(renewed(after, journal), f"{item.kind}.updated")
+
+
+def erasure_of(item: BillingObject, before: Erasure | None, now: datetime) -> Erasure:
+    """Make the erasure of an object as it stands, which takes the place of one before."""
+    return Erasure(
+        tenant_id=item.tenant_id,
+        id=item.id,
+        reference=before.reference if before else item.external_reference,
+        up_to=item.event_sequence,
+        erased_at=now,
+        version=before.version + 1 if before else 1,
+    )

@@ -7,19 +7,20 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from owed.core.allotting import Allotment, of_received, verdicts_of
+from owed.core.applying import apply, duplicates_since, with_unallocated
 from owed.core.currencies import currency_faults
 from owed.core.journal import Journal
 from owed.core.ledger import Source
 from owed.core.members import certain
 from owed.core.metadata import metadata_faults
-from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid, missing
-from owed.core.receiving import amount_applied, duplicates_since, future_faults, received, with_unallocated
+from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid
+from owed.core.receiving import Split, split
 from owed.core.stamp import Stamp
 from owed.core.state import Name, State, Unread
-from owed.core.verdicts import Target, Verdict, explained, refused
+from owed.core.targets import Target, absent, found_of, names_of, repeated
+from owed.core.times import future_faults
+from owed.core.verdicts import Verdict, explained, refused, verdicts_of
 from owed.model.attribution import Actor
-from owed.model.bill import is_settled
 from owed.model.billing_object import BillingObject
 from owed.model.customer import Customer
 from owed.model.identifiers import APPLICATION, PAYMENT
@@ -56,7 +57,7 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
 
     def reads(self) -> tuple[Name, ...]:
         """Name everything that is to be paid, and whose the rest is."""
-        names = tuple(Name(target.kind, self.tenant_id, target.name) for target in self.targets)
+        names = names_of(self.targets, self.tenant_id)
         return names if self.owner is None else (*names, Name(Customer.kind, self.tenant_id, self.owner))
 
     def claims(self) -> tuple[Name, ...]:
@@ -66,14 +67,14 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
 
     def decide(self, state: State, journal: Journal) -> Outcome:
         """Take the payment, unless its form, an absent object, its reference or the payment rules forbid it."""
-        found = self._found(state)
+        found = found_of(self.targets, state, self.tenant_id)
         if refusal := self._unusable(found, journal.stamp.now) or self._taken(state):
             return refusal
         if self.is_received:
-            return Done(self._made(self._parted(found, state), journal), created=True)
+            return Done(self._made(self._split(found, state), journal), created=True)
         verdicts = list(verdicts_of(self.targets, found, certain(self.currency)))
         if all(verdict.explanation.allowed for verdict in verdicts):
-            return Done(self._made(Allotment(verdicts), journal), created=True)
+            return Done(self._made(Split(verdicts), journal), created=True)
         if self._name is not None and not state.knows_claims:
             raise Unread  # a reference that is taken is told before the rules
         return refused(verdicts, certain(self.currency))
@@ -84,17 +85,17 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
         Args:
             journal: What the payment would write; nobody may apply it.
         """
-        found = self._found(state)
+        found = found_of(self.targets, state, self.tenant_id)
         if refusal := self._unusable(found, journal.stamp.now):
             return refusal
         verdicts = list(verdicts_of(self.targets, found, certain(self.currency)))
         is_allowed = self.is_received or all(verdict.explanation.allowed for verdict in verdicts)
         further: dict[str, Any] = {}
         if self.is_received:
-            payment = self._made(self._parted(found, state), journal)
+            payment = self._made(self._split(found, state), journal)
             further = {name: payment.shown()[name] for name in ("amount_unallocated", "rule_breaches")}
         elif is_allowed:
-            self._made(Allotment(verdicts), journal)
+            self._made(Split(verdicts), journal)
         after = {item.id: item for item in journal.objects}
         items = [after.get(verdict.item.id, verdict.item) for verdict in verdicts]
         if lookalike := self._lookalike(verdicts, journal):
@@ -105,13 +106,10 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
     def _name(self) -> str | None:
         return None if self.external_reference is None else name_in_channel(self.external_reference, self.channel)
 
-    def _found(self, state: State) -> list[BillingObject | None]:
-        return [state.shelves[target.kind].find(self.tenant_id, target.name) for target in self.targets]
-
-    def _parted(self, found: list[BillingObject | None], state: State) -> Allotment:
-        """Part what has been received among what is there."""
+    def _split(self, found: list[BillingObject | None], state: State) -> Split:
+        """Split what has been received among what is there."""
         owner = None if self.owner is None else (self.owner, state.customers.find(self.tenant_id, self.owner))
-        return of_received(certain(self.amount), certain(self.currency), self.targets, found, owner)
+        return split(certain(self.amount), certain(self.currency), self.targets, found, owner)
 
     def _unusable(self, found: list[BillingObject | None], now: datetime) -> Refused | None:
         """Refuse a request that is not valid, or that names an object that does not exist."""
@@ -119,12 +117,8 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
             return invalid(faults)
         if self.is_received:
             return None
-        absent = tuple(
-            Fault(target.pointer, missing(target.kind, target.name))
-            for target, item in zip(self.targets, found, strict=True)
-            if item is None
-        )
-        return Refused(Code.NOT_FOUND, absent[0].detail, absent) if absent else None
+        faults = tuple(absent(self.targets, found))
+        return Refused(Code.NOT_FOUND, faults[0].detail, faults) if faults else None
 
     def _further_faults(self, found: list[BillingObject | None], now: datetime) -> Iterator[Fault]:
         """Yield what is wrong beyond the form."""
@@ -155,7 +149,7 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
         found = (item.obligation.lookalike(target.amount, self.channel, since) for target, item, _ in verdicts)
         return max(filter(None, found), default=None)
 
-    def _made(self, allotment: Allotment, journal: Journal) -> Payment:
+    def _made(self, split: Split, journal: Journal) -> Payment:
         """Make the payment, and apply it."""
         now = journal.stamp.now
         payment = Payment(
@@ -167,21 +161,21 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
             provider_reference=self.provider_reference,
             amount=certain(self.amount),
             currency=certain(self.currency),
-            applications=applications_of(allotment.verdicts, journal.stamp),
+            applications=applications_of(split.verdicts, journal.stamp),
             metadata=self.metadata,
             paid_at=now if self.paid_at is UNSET else self.paid_at,
             created_at=now,
             updated_at=now,
             is_received=self.is_received,
-            unallocated_customer_id=allotment.customer_id,
-            rule_breaches=allotment.breaches,
-            possible_duplicate_of=self._lookalike(allotment.asked or allotment.verdicts, journal),
+            unallocated_customer_id=split.customer_id,
+            rule_breaches=split.breaches,
+            possible_duplicate_of=self._lookalike(split.asked or split.verdicts, journal),
         )
-        for application, verdict in zip(payment.applications, allotment.verdicts, strict=True):
-            apply_part(payment, application, verdict.item, journal)
-        if allotment.rest:
-            source = Source(Cause.PAYMENT, payment.id, payment.channel, payment.paid_at)
-            payment = with_unallocated(payment, allotment.rest, source, journal)
+        source = Source(Cause.PAYMENT, payment.id, payment.channel, payment.paid_at)
+        for application, verdict in zip(payment.applications, split.verdicts, strict=True):
+            apply(payment, application, verdict.item, source, journal)
+        if split.rest:
+            payment = with_unallocated(payment, split.rest, source, journal)
         journal.concern(payment.id, "payment.create")
         return journal.keep(payment)
 
@@ -198,21 +192,3 @@ def applications_of(verdicts: Sequence[Verdict], stamp: Stamp) -> tuple[Applicat
         )
         for target, item, _ in verdicts
     )
-
-
-def apply_part(payment: Payment, application: Application, item: BillingObject, journal: Journal) -> None:
-    """Apply one part of a payment to what it pays, and tell of it."""
-    source = Source(Cause.PAYMENT, payment.id, payment.channel, payment.paid_at)
-    after = received(item, application.amount, source, journal)
-    settled = ["bill.paid"] if is_settled(item, after) else []
-    journal.record(after, amount_applied(payment, application), *settled)
-
-
-def repeated(targets: tuple[Target, ...], found: list[BillingObject | None]) -> Iterator[Fault]:
-    """Yield a fault for each target that another before it is too, by the same name or another."""
-    seen: dict[tuple[str, str], str] = {}
-    for target, item in zip(targets, found, strict=True):
-        key = target.kind, target.name if item is None else item.id
-        if key in seen:
-            yield Fault(target.pointer, f"This is the same {target.kind} as {seen[key]}; give each once.")
-        seen.setdefault(key, target.pointer)

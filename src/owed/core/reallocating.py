@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from owed.core.allotting import customer_of
+from owed.core.applying import apply, with_unallocated
 from owed.core.changing_payments import (
     ChangePayment,
     Part,
@@ -16,17 +16,16 @@ from owed.core.changing_payments import (
     lessened_by,
     no_application,
     share_of,
+    take,
 )  # fmt: skip
 from owed.core.fitting import fitting, misfit
 from owed.core.journal import Journal
 from owed.core.ledger import Source
-from owed.core.outcomes import Code, Fault, Refused, missing
-from owed.core.payments import repeated
-from owed.core.receiving import amount_applied, amount_reversed, received, with_unallocated
+from owed.core.outcomes import Code, Fault, Refused
+from owed.core.receiving import customer_of
 from owed.core.state import Name, State
+from owed.core.targets import Target, absent, found_of, names_of, repeated
 from owed.core.update import renewed
-from owed.core.verdicts import Target
-from owed.model.bill import is_settled
 from owed.model.billing_object import BillingObject
 from owed.model.identifiers import ALLOCATION, APPLICATION, MOVE
 from owed.model.payment import Application, Payment
@@ -43,10 +42,10 @@ class Placing(NamedTuple):
 
 
 class Moving(NamedTuple):
-    """What a move takes, and where that goes; None: it becomes unallocated money."""
+    """What a move takes, and the one place where that goes; none: it becomes unallocated money."""
 
     part: Part
-    placing: Placing | None
+    placings: list[Placing]
 
 
 class Allocate(ChangePayment[list[Placing]], frozen=True, kw_only=True):
@@ -75,7 +74,7 @@ class Allocate(ChangePayment[list[Placing]], frozen=True, kw_only=True):
 
     def absent(self, payment: Payment, state: State) -> Iterator[Fault]:
         """Yield a fault for each target that does not exist."""
-        return absent_targets(self.targets, state, self.tenant_id)
+        return absent(self.targets, found_of(self.targets, state, self.tenant_id))
 
     def planned(self, payment: Payment, state: State) -> list[Placing] | Refused:
         """Give what goes where, unless there is not as much, or it does not fit there."""
@@ -102,7 +101,7 @@ class Allocate(ChangePayment[list[Placing]], frozen=True, kw_only=True):
         source = source_of(self.cause, allocation)
         after = with_unallocated(payment, -amount, source, journal)
         for application, placing in zip(made, plan, strict=True):
-            put(application, placing.item, payment, source, journal)
+            apply(payment, application, placing.item, source, journal)
         journal.keep(renewed(msgspec.structs.replace(after, applications=(*after.applications, *made)), journal))
         return allocation
 
@@ -132,7 +131,7 @@ class MovePayment(ChangePayment[Moving], frozen=True, kw_only=True):
         """Yield a fault for an application that the payment does not have, and for a target that does not exist."""
         if self.application is not None and self._origin(payment) is None:
             yield no_application(payment, self.application, "/application")
-        yield from absent_targets(self._targets, state, self.tenant_id)
+        yield from absent(self._targets, found_of(self._targets, state, self.tenant_id))
 
     def planned(self, payment: Payment, state: State) -> Moving | Refused:
         """Give what is taken and where it goes, unless it is not there any more, or does not fit."""
@@ -148,20 +147,19 @@ class MovePayment(ChangePayment[Moving], frozen=True, kw_only=True):
         placings = [Placing(item, amount) for item in found_of(self._targets, state, self.tenant_id)]
         if placings and placings[0].item.id == part.item.id:
             return conflict(Fault(self._targets[0].pointer, f"The money is on the {part.item.kind} already."))
-        return refused_by(placings, self._targets, payment.currency) or Moving(part, next(iter(placings), None))
+        return refused_by(placings, self._targets, payment.currency) or Moving(part, placings)
 
     def made(self, payment: Payment, plan: Moving, journal: Journal) -> Move:
         """Make the move: take the money off the one, and put it on the other."""
-        (part, placing), basics = plan, self.basics(payment, journal)
-        made = [] if placing is None else [application_of(placing, basics, journal)]
+        (part, placings), basics = plan, self.basics(payment, journal)
+        made = [application_of(placing, basics, journal) for placing in placings]
         shares = tuple(share_of(each, each.amount) for each in made)
         move = Move(**basics, amount=part.amount, origin=part.share, applications=shares)
         source = source_of(self.cause, move)
-        taken = received(part.item, -part.amount, source, journal)
-        journal.record(taken, amount_reversed(payment, part.application, move, part.amount))
-        after = set_aside(payment, part, source, journal) if placing is None else payment
-        for application, target in zip(made, filter(None, [placing]), strict=True):
-            put(application, target.item, payment, source, journal)
+        take(part, part.item, payment, move, source, journal)
+        after = payment if placings else set_aside(payment, part, source, journal)
+        for application, placing in zip(made, placings, strict=True):
+            apply(payment, application, placing.item, source, journal)
         applications = (*lessened_by(after.applications, [part.share]), *made)
         journal.keep(renewed(msgspec.structs.replace(after, applications=applications), journal))
         return move
@@ -175,23 +173,6 @@ class MovePayment(ChangePayment[Moving], frozen=True, kw_only=True):
             return next((each for each in payment.applications if each.id == self.application), None)
         holding = [each for each in payment.applications if each.held]
         return holding[0] if len(holding) == 1 else None
-
-
-def names_of(targets: Sequence[Target], tenant_id: int) -> Iterator[Name]:
-    """Name the objects of targets."""
-    return (Name(target.kind, tenant_id, target.name) for target in targets)
-
-
-def found_of(targets: Sequence[Target], state: State, tenant_id: int) -> list[Any]:
-    """Find the objects of targets; None for what does not exist."""
-    return [state.shelves[target.kind].find(tenant_id, target.name) for target in targets]
-
-
-def absent_targets(targets: Sequence[Target], state: State, tenant_id: int) -> Iterator[Fault]:
-    """Yield a fault for each target that does not exist."""
-    for target, item in zip(targets, found_of(targets, state, tenant_id), strict=True):
-        if item is None:
-            yield Fault(target.pointer, missing(target.kind, target.name))
 
 
 def refused_by(placings: Sequence[Placing], targets: Sequence[Target], currency: str) -> Refused | None:
@@ -237,13 +218,6 @@ def application_of(placing: Placing, document: dict[str, Any], journal: Journal)
 def source_of(cause: Cause, document: PaymentDocument) -> Source:
     """Give where the transfers of an allocation or move come from; it happens as it is made."""
     return Source(cause, document.payment_id, occurred_at=document.created_at, document_id=document.id)
-
-
-def put(application: Application, item: BillingObject, payment: Payment, source: Source, journal: Journal) -> None:
-    """Apply money to an object, and tell of it."""
-    after = received(item, application.amount, source, journal)
-    settled = ["bill.paid"] if is_settled(item, after) else []
-    journal.record(after, amount_applied(payment, application), *settled)
 
 
 def set_aside(payment: Payment, part: Part, source: Source, journal: Journal) -> Payment:

@@ -10,8 +10,8 @@ from msgspec import UNSET
 from owed.core.balances import BalanceMembers
 from owed.core.journal import Journal
 from owed.core.outcomes import Done, Outcome
-from owed.core.receiving import future_faults
 from owed.core.state import Name, State, Unread, movement_since
+from owed.core.times import future_faults
 from owed.core.update import Update
 from owed.model.billing_object import BillingObject
 from owed.model.movement import Movement

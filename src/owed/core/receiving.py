@@ -1,97 +1,101 @@
-"""Receiving: what a payment does to the object that it is applied to, and what taking it back undoes."""
+"""Receiving: what of money that is here already goes to each of its targets, and what to none (section 6)."""
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-import msgspec
-from msgspec import UNSET, UnsetType
-
-from owed.core.journal import Journal, News
-from owed.core.ledger import Source
-from owed.core.outcomes import Fault
-from owed.core.update import renewed
-from owed.model.bill import Bill
+from owed.core.fitting import fitting
+from owed.core.outcomes import missing
+from owed.core.targets import Target
+from owed.core.verdicts import Verdict, sentence, verdicts_of
 from owed.model.billing_object import BillingObject
-from owed.model.obligation import Obligation, RecentPayment
-from owed.model.payment import Application, Payment
-from owed.model.payment_document import PaymentDocument
-from owed.model.transfer import Cause
+from owed.model.customer import Customer
+from owed.model.payment import RuleBreach
 
-Owing = TypeVar("Owing", bound=BillingObject)
-
-
-def received(item: Owing, amount: int, source: Source, journal: Journal) -> Owing:
-    """Give the object once it has received `amount` minor units of its currency; below zero they are taken back."""
-    if isinstance(item, Bill):
-        changes: dict[str, Any] = {
-            "obligation": posted(item, amount, source, journal),
-            "amount_paid": item.amount_paid + amount,
-            "amount_received": item.amount_received + amount,
-        }
-    else:
-        changes = {"obligation": passed_on(item, posted(item, amount, source, journal), amount, source, journal)}
-    return renewed(msgspec.structs.replace(item, **changes), journal)
+NOT_FOUND = "not_found"
+"""What is broken where a target does not exist."""
 
 
-def posted(item: BillingObject, amount: int, source: Source, journal: Journal) -> Obligation:
-    """Give the obligation of an object once it has received an amount, and remembers a payment of it."""
-    obligation = item.obligation
-    if obligation.currency is None:
-        raise ValueError("an obligation without a currency takes no money")
-    after = journal.post(obligation, item.id, -amount, obligation.currency, source)
-    since = duplicates_since(journal)
-    if source.cause is not Cause.PAYMENT or source.payment_id is None or since is None:
-        return after
-    return after.paid_by(RecentPayment(amount, source.payment_id, journal.stamp.now, source.channel), since)
+class Split(NamedTuple):
+    """How a payment is split.
+
+    Attributes:
+        verdicts: What goes to each target that takes anything, and what the payment rules say of it.
+        rest: What goes to none.
+        customer_id: Whose the rest is, as far as that is known.
+        breaches: All that the payment would have been refused for.
+        asked: Of received money: what was to go to each target that exists.
+    """
+
+    verdicts: Sequence[Verdict]
+    rest: int = 0
+    customer_id: str | None = None
+    breaches: tuple[RuleBreach, ...] = ()
+    asked: Sequence[Verdict] = ()
 
 
-def passed_on(item: BillingObject, after: Obligation, amount: int, source: Source, journal: Journal) -> Obligation:
-    """Give the obligation of a balance after an amount, which is taken back at once where the merchant subtracts it."""
-    if journal.settings.payments_reduce_balance or after.currency is None:
-        return after
-    return journal.post(after, item.id, amount, after.currency, source._replace(cause=Cause.PASSED_ON))
+def split(
+    amount: int,
+    currency: str,
+    targets: Sequence[Target],
+    found: Sequence[BillingObject | None],
+    owner: tuple[str, Customer | None] | None,
+) -> Split:
+    """Split received money: each target takes what it can, in order, and the rest is unallocated.
+
+    Args:
+        found: The objects that the targets name; None where there is none.
+        owner: What the request calls the customer whose the rest is, and that customer; None where it names none.
+    """
+    verdicts = list(verdicts_of(targets, found, currency))
+    taking = [
+        verdict._replace(target=verdict.target._replace(amount=taken))
+        for verdict in verdicts
+        if (taken := min(verdict.target.amount, fitting(verdict.item, currency)))
+    ]
+    rest = amount - sum(verdict.target.amount for verdict in taking)
+    breaches = list(breaches_of(targets, found, verdicts, currency))
+    if owner is not None and owner[1] is None:
+        breaches.append(absence(Target(Customer.kind, owner[0], rest, "/customer")))
+    return Split(taking, rest, owner_of(rest, verdicts, owner), tuple(breaches), verdicts)
 
 
-def duplicates_since(journal: Journal) -> datetime | None:
-    """Give the time since which a payment that looks the same may be the same one; None where nobody looks."""
-    minutes = journal.settings.duplicate_minutes
-    return journal.stamp.now - timedelta(minutes=minutes) if minutes else None
+def breaches_of(
+    targets: Sequence[Target], found: Sequence[BillingObject | None], verdicts: Sequence[Verdict], currency: str
+) -> Iterator[RuleBreach]:
+    """Yield all that a plain payment would be refused for, in the order of its targets."""
+    judged = iter(verdicts)
+    for target, item in zip(targets, found, strict=True):
+        if item is None:
+            yield absence(target)
+        else:
+            yield from broken(next(judged), currency)
 
 
-def with_unallocated(payment: Payment, amount: int, source: Source, journal: Journal) -> Payment:
-    """Give the payment with `amount` more of it applied to nothing; below zero, less."""
-    posted = journal.post(payment.unallocated, payment.id, -amount, payment.currency, source)
-    return msgspec.structs.replace(payment, unallocated=posted)
+def absence(target: Target) -> RuleBreach:
+    """Make the breach of a target that does not exist."""
+    detail = missing(target.kind, target.name)
+    return RuleBreach(rule=NOT_FOUND, detail=detail, kind=target.kind, name=target.name, amount=target.amount)
 
 
-def amount_applied(payment: Payment, application: Application) -> News:
-    """Make the event of an amount that was applied to an obligation (contract, section 7)."""
-    return News("obligation.amount_applied", told_of(payment, application, application.amount) | application.origin)
+def broken(verdict: Verdict, currency: str) -> Iterator[RuleBreach]:
+    """Yield each payment rule that a target's part breaks."""
+    for rule in verdict.explanation.rules:
+        yield RuleBreach(
+            rule=rule.value,
+            detail=sentence(rule, verdict, currency),
+            kind=verdict.item.kind,
+            object_id=verdict.item.id,
+            amount=verdict.target.amount,
+        )
 
 
-def amount_reversed(payment: Payment, application: Application, document: PaymentDocument, amount: int) -> News:
-    """Make the event of an amount that was taken back from an obligation (contract, section 7)."""
-    data = told_of(payment, application, amount)
-    later = {"updated_at": document.created_at, f"{document.kind}_id": document.id}
-    return News("obligation.amount_reversed", {**data, **later})
+def owner_of(rest: int, verdicts: Sequence[Verdict], owner: tuple[str, Customer | None] | None) -> str | None:
+    """Give whose the rest is: the customer's that is named, or else that of the first target that exists."""
+    if owner is not None and owner[1] is not None:
+        return owner[1].id
+    return customer_of(verdicts[0].item) if rest and verdicts else None
 
 
-def told_of(payment: Payment, application: Application, amount: int) -> dict[str, Any]:
-    """Give what the events of an amount have in common."""
-    return {
-        "id": application.id,
-        "amount": amount,
-        "currency": payment.currency,
-        "payment_id": payment.id,
-        **application.target,
-        "metadata": payment.metadata,
-        "created_at": (applied_at := application.applied_at or payment.created_at),
-        "updated_at": applied_at,
-    }
-
-
-def future_faults(pointer: str, moment: datetime | UnsetType, now: datetime) -> Iterator[Fault]:
-    """Yield the fault of a time that has not come yet."""
-    if moment is not UNSET and moment > now:
-        yield Fault(pointer, f"This lies in the future; here it is {now:%Y-%m-%dT%H:%M:%SZ}.")
+def customer_of(item: BillingObject) -> str:
+    """Give the id of the customer that an object is, or belongs to."""
+    return item.owners[0] if item.owners else item.id

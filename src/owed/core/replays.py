@@ -9,8 +9,8 @@ from msgspec import UNSET, UnsetType
 
 from owed.core.journal import Journal
 from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid
-from owed.core.receiving import future_faults
 from owed.core.state import Name, State
+from owed.core.times import future_faults
 from owed.core.webhook_endpoints import no_endpoint
 from owed.model.attribution import Actor
 from owed.model.identifiers import REPLAY

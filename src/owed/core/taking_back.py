@@ -7,14 +7,14 @@ from typing import ClassVar, NamedTuple
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from owed.core.changing_payments import ChangePayment, Part, faults_of, item_of, lessened_by, no_application
+from owed.core.applying import with_unallocated
+from owed.core.changing_payments import ChangePayment, Part, faults_of, item_of, lessened_by, no_application, take
 from owed.core.journal import Journal
 from owed.core.ledger import Source
 from owed.core.outcomes import Code, Fault, Refused
-from owed.core.receiving import amount_reversed, future_faults, received, with_unallocated
 from owed.core.state import State
+from owed.core.times import future_faults
 from owed.core.update import renewed
-from owed.model.billing_object import BillingObject
 from owed.model.identifiers import REFUND, REVERSAL
 from owed.model.payment import Application, Payment
 from owed.model.taken_back import Refund, Reversal, TakenBack
@@ -103,25 +103,15 @@ class TakeBack(ChangePayment[list[Part]], frozen=True, kw_only=True):
             applications=tuple(part.share for part in plan),
             occurred_at=journal.stamp.now if self.occurred_at is UNSET else self.occurred_at,
         )
+        source = Source(self.cause, payment.id, payment.channel, taken_back.occurred_at, taken_back.id)
         standing = {part.item.id: part.item for part in plan}  # several applications may be on one object
         for part in plan:
-            standing[part.item.id] = self._take(part, standing[part.item.id], payment, taken_back, journal)
+            standing[part.item.id] = take(part, standing[part.item.id], payment, taken_back, source, journal)
         after = lessened(payment, taken_back)
         if unallocated:
-            after = with_unallocated(after, -unallocated, self._source(payment, taken_back), journal)
+            after = with_unallocated(after, -unallocated, source, journal)
         journal.keep(renewed(after, journal))
         return taken_back
-
-    def _take(
-        self, part: Part, item: BillingObject, payment: Payment, taken_back: TakenBack, journal: Journal
-    ) -> BillingObject:
-        """Take one part back from what it paid, tell of it, and give the object as it is then."""
-        after = received(item, -part.amount, self._source(payment, taken_back), journal)
-        return journal.record(after, amount_reversed(payment, part.application, taken_back, part.amount))
-
-    def _source(self, payment: Payment, taken_back: TakenBack) -> Source:
-        """Give where its transfers come from."""
-        return Source(self.cause, payment.id, payment.channel, taken_back.occurred_at, taken_back.id)
 
 
 class RefundPayment(TakeBack, frozen=True, kw_only=True):

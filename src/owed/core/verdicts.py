@@ -1,10 +1,11 @@
 """Verdicts: what the payment rules say of each application of a payment, and how that is told (contract, section 5)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from owed.core.outcomes import Code, Fault, Refused
-from owed.core.rules import Explanation, Rule
+from owed.core.rules import Explanation, Rule, explain, payable_of
+from owed.core.targets import Target
 from owed.model.billing_object import BillingObject
 
 CLOSED = {Rule.NOT_PAYABLE: "has no payment rules", Rule.VOIDED: "is voided"}
@@ -19,27 +20,19 @@ WRONG = {
 """What is wrong with an amount."""
 
 
-class Target(NamedTuple):
-    """What of a payment is to go to one object.
-
-    Attributes:
-        pointer: The member that names the object.
-        amount_pointer: The member that gives the amount.
-    """
-
-    kind: str
-    name: str
-    amount: int
-    pointer: str
-    amount_pointer: str = "/amount"
-
-
 class Verdict(NamedTuple):
     """What the rules say of one application."""
 
     target: Target
     item: BillingObject
     explanation: Explanation
+
+
+def verdicts_of(targets: Sequence[Target], found: Sequence[BillingObject | None], currency: str) -> Iterator[Verdict]:
+    """Yield what the payment rules say of every target that there is."""
+    for target, item in zip(targets, found, strict=True):
+        if item is not None:
+            yield Verdict(target, item, explain(payable_of(item), target.amount, currency))
 
 
 def explained(verdicts: Sequence[Verdict]) -> dict[str, Any]:

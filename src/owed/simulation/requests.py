@@ -18,9 +18,9 @@ from owed.core.outcomes import Code, Done, Outcome
 from owed.core.payments import Pay
 from owed.core.reapplying import UpdateBalance
 from owed.core.taking_back import Portion, RefundPayment, ReversePayment, TakeBack
+from owed.core.targets import Target
 from owed.core.undoing import ReverseAdjustment
 from owed.core.update import Update
-from owed.core.verdicts import Target
 from owed.engine.pending import Idempotency
 from owed.model.adjustment import CreditType
 from owed.model.answer import Answer

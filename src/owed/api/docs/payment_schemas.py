@@ -6,7 +6,7 @@ from owed.api.docs.schema import moment, objects, page_of, reference, taken
 from owed.api.fields import Schema
 from owed.api.payments import APPLICATION, MOST_APPLICATIONS, PAYMENT_FORM
 from owed.api.taken_back import REFUNDS, REVERSALS, WANTED, TakingBack
-from owed.core.allotting import NOT_FOUND
+from owed.core.receiving import NOT_FOUND
 from owed.core.rules import Rule
 from owed.model import identifiers
 from owed.model.payment import MAX_PAYMENT, PaymentStatus
