@@ -16,7 +16,8 @@ COUNT = """
            (SELECT count(*) FROM transfer), (SELECT count(*) FROM event), (SELECT count(*) FROM answer),
            (SELECT coalesce(sum(amount), 0)::bigint FROM transfer),
            ((SELECT coalesce(sum({balance}), 0) FROM customer) + (SELECT coalesce(sum({balance}), 0) FROM account)
-             + (SELECT coalesce(sum({remaining}), 0) FROM bill))::bigint
+             + (SELECT coalesce(sum({remaining}), 0) FROM bill)
+             + (SELECT coalesce(sum({unallocated}), 0) FROM payment))::bigint
 """
 
 
@@ -25,15 +26,17 @@ class Columns(NamedTuple):
 
     Attributes:
         charges: How many there are; peers make none.
+        unallocated: What is owed for a payment: less than nothing where some of it is applied to nothing.
     """
 
     balance: str
     remaining: str
     charges: str = "0"
+    unallocated: str = "0"
 
 
 OF_PEERS = Columns("balance", "amount_due - amount_paid")
-OF_OWED = Columns("total", "total", "(SELECT count(*) FROM charge)")
+OF_OWED = Columns("total", "total", "(SELECT count(*) FROM charge)", "unallocated_total")
 
 
 class Rows(NamedTuple):
