@@ -23,11 +23,11 @@ from owed.core.payments import Pay
 from owed.core.preconditions import IfMatch
 from owed.core.reallocating import Allocate, MovePayment
 from owed.core.reapplying import UpdateBalance
+from owed.core.reversing_adjustments import ReverseAdjustment
 from owed.core.settings import SettingsMembers
 from owed.core.state import State
 from owed.core.taking_back import Portion, RefundPayment, ReversePayment
 from owed.core.targets import Target
-from owed.core.undoing import ReverseAdjustment
 from owed.core.update import Update
 from owed.model.adjustment import CreditType
 from owed.model.attribution import Actor

@@ -24,9 +24,9 @@ from owed.core.members import Members
 from owed.core.outcomes import Outcome
 from owed.core.payments import Pay
 from owed.core.preconditions import IfMatch
+from owed.core.reversing_adjustments import ReverseAdjustment
 from owed.core.state import Name, State
 from owed.core.taking_back import RefundPayment, ReversePayment, TakeBack
-from owed.core.undoing import ReverseAdjustment
 from owed.core.update import Update
 from owed.engine.pending import Idempotency
 from owed.model.account import Account

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from owed.core import adjusting, applying, changing_payments, journal, rules, undoing, verdicts
+from owed.core import adjusting, applying, changing_payments, journal, reversing_adjustments, rules, verdicts
 from owed.core.rules import Explanation, Payable, Rule
 from owed.core.state import Name, State
 from owed.engine import attempts, deciding
@@ -116,7 +116,7 @@ def reversals_forget_what_was_credited(patch: pytest.MonkeyPatch) -> None:
         bill = msgspec.structs.replace(item, amount_credited=item.amount_credited + effect)
         return right(bill, adjustment, effect, *given)
 
-    patch.setattr(undoing, "adjusted", adjusted)
+    patch.setattr(reversing_adjustments, "adjusted", adjusted)
 
 
 def time_stands_still_in_the_ledger(patch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,8 @@ from owed.api.resource import shown
 from owed.api.service import Service
 from owed.core.adjusting import Adjust, ChargeBalance, CreditBalance, CreditBill
 from owed.core.outcomes import not_found
+from owed.core.reversing_adjustments import ReverseAdjustment
 from owed.core.state import Name
-from owed.core.undoing import ReverseAdjustment
 from owed.model import search
 from owed.model.account import Account
 from owed.model.adjustment import Adjustment, CreditType

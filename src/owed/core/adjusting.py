@@ -14,7 +14,7 @@ from owed.core.members import certain
 from owed.core.metadata import metadata_faults
 from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid, not_found, taken
 from owed.core.preconditions import IfMatch, stale
-from owed.core.state import Name, State, Unread
+from owed.core.state import Name, State
 from owed.core.times import future_faults
 from owed.core.update import renewed
 from owed.model.adjustment import Adjustment, Charge, Credit, CreditType
@@ -76,8 +76,7 @@ class Adjust(msgspec.Struct, frozen=True, kw_only=True):
         if refusal := self._taken(state):
             return refusal
         if refusal := currency_refusal(item, self.currency) or self.forbidden(item, certain(self.amount)):
-            if self.external_reference is not None and not state.knows_claims:
-                raise Unread  # a reference that is taken is told first
+            state.require(self.claims())
             return refusal
         return Done(self._made(item, journal), created=True)
 

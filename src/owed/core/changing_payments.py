@@ -13,7 +13,7 @@ from owed.core.ledger import Source
 from owed.core.metadata import metadata_faults
 from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid, taken
 from owed.core.preconditions import IfMatch, stale
-from owed.core.state import Name, State, Unread
+from owed.core.state import Name, State
 from owed.model.attribution import Actor
 from owed.model.billing_object import BillingObject
 from owed.model.money import MAX_TOTAL
@@ -66,8 +66,7 @@ class ChangePayment(msgspec.Struct, Generic[Plan], frozen=True, kw_only=True):
             return refusal
         plan = self.planned(payment, state)
         if isinstance(plan, Refused):
-            if self.external_reference is not None and not state.knows_claims:
-                raise Unread  # a reference that is taken is told first
+            state.require(self.claims())
             return plan
         document = self.made(payment, plan, journal)
         journal.concern(document.id, f"{document.kind}.create")

@@ -9,7 +9,7 @@ from msgspec import UNSET
 from owed.core.journal import Journal
 from owed.core.members import Making, Members, certain
 from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid, missing
-from owed.core.state import Name, State, Unread
+from owed.core.state import Name, State
 from owed.model.attribution import Actor
 from owed.model.tenant_settings import TenantSettings
 
@@ -82,9 +82,10 @@ class Create(msgspec.Struct, frozen=True, kw_only=True):
             for at, part in parts_of(self.members)
             if state.shelves[part.kind].holder(self.tenant_id, certain(part.external_reference))
         ]
-        if taken and not state.knows_claims:
-            raise Unread
-        return duplicate(taken) if taken else None
+        if not taken:
+            return None
+        state.require(self.claims())
+        return duplicate(taken)
 
 
 class NamedParent(NamedTuple):

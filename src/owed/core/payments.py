@@ -16,7 +16,7 @@ from owed.core.metadata import metadata_faults
 from owed.core.outcomes import Code, Done, Fault, Outcome, Refused, invalid
 from owed.core.receiving import Split, split
 from owed.core.stamp import Stamp
-from owed.core.state import Name, State, Unread
+from owed.core.state import Name, State
 from owed.core.targets import Target, absent, found_of, names_of, repeated
 from owed.core.times import future_faults
 from owed.core.verdicts import Verdict, explained, refused, verdicts_of
@@ -75,8 +75,7 @@ class Pay(msgspec.Struct, frozen=True, kw_only=True):
         verdicts = list(verdicts_of(self.targets, found, certain(self.currency)))
         if all(verdict.explanation.allowed for verdict in verdicts):
             return Done(self._made(Split(verdicts), journal), created=True)
-        if self._name is not None and not state.knows_claims:
-            raise Unread  # a reference that is taken is told before the rules
+        state.require(self.claims())
         return refused(verdicts, certain(self.currency))
 
     def check(self, state: State, journal: Journal) -> dict[str, Any] | Refused:

@@ -182,6 +182,15 @@ class State:
         for item in loaded:
             self.shelves[item.kind].load(item)
 
+    def require(self, claims: tuple[Name, ...]) -> None:
+        """Go on only where it is known who has what a command claims: that it is taken is told before all else.
+
+        Raises:
+            Unread: Nobody has looked.
+        """
+        if claims and not self.knows_claims:
+            raise Unread
+
     def apply(self, journal: Journal) -> None:
         """Let what one command has done stand for the commands after it."""
         for item in journal.objects:

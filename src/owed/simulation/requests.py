@@ -17,9 +17,9 @@ from owed.core.members import Members
 from owed.core.outcomes import Code, Done, Outcome
 from owed.core.payments import Pay
 from owed.core.reapplying import UpdateBalance
+from owed.core.reversing_adjustments import ReverseAdjustment
 from owed.core.taking_back import Portion, RefundPayment, ReversePayment, TakeBack
 from owed.core.targets import Target
-from owed.core.undoing import ReverseAdjustment
 from owed.core.update import Update
 from owed.engine.pending import Idempotency
 from owed.model.adjustment import CreditType

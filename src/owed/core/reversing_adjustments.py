@@ -1,4 +1,4 @@
-"""Undoing: a charge or a credit that is reversed, all of it (docs/api.md, "Charges and credits")."""
+"""Reversing adjustments: a charge or a credit that is undone, all of it (docs/api.md, "Charges and credits")."""
 
 import msgspec
 
