@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 
+from tests.contract.client import Client
 from tests.contract.service import Service
 from tests.scenarios.biller import Biller, Habit
 
@@ -19,6 +20,12 @@ def unused_keys(service: Service) -> Iterator[str]:
 def biller(service: Service, unused_keys: Iterator[str], request: pytest.FixtureRequest) -> Biller:
     """A merchant who has nothing yet, so that the documentation's own references are free."""
     return Biller(service.client(next(unused_keys)), request.param)
+
+
+@pytest.fixture
+def newcomer(service: Service, unused_keys: Iterator[str]) -> Client:
+    """A caller whose merchant has nothing yet."""
+    return service.client(next(unused_keys))
 
 
 def secrets(keys: dict[str, str]) -> tuple[str, str]:
