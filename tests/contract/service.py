@@ -146,6 +146,15 @@ class Database:
         """Run a query and return the first value of its first row."""
         return self._run(self._connection.fetchval(statement, *arguments))
 
+    def tables_with(self, text: str) -> list[str]:
+        """Name the tables that have a text anywhere: as text, in whatever case, or as bytes."""
+        tables = self.rows(
+            "SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        )
+        found = "SELECT count(*) FROM {} AS row WHERE position($1 IN lower(row::text)) + position($2 IN row::text) > 0"
+        sought = text.lower(), text.encode().hex()
+        return [table["name"] for table in tables if self.value(found.format(table["name"]), *sought)]
+
     @contextmanager
     def locked(self, customer_id: str) -> Iterator[None]:
         """Hold the row of a customer, so that whatever would change it waits."""

@@ -29,11 +29,6 @@ from tests.contract.service import Database, Merchant, Service
 
 PSEUDONYM = re.compile("erased_[0-9A-Za-z]{22}").fullmatch
 
-TABLES = """
-    SELECT relname AS name FROM pg_class
-     WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
-"""
-
 
 def erase(client: Client, customer: Json | str, **headers: str) -> Answer:
     """Erase a customer, by its id or another name."""
@@ -58,16 +53,6 @@ def secrets_of(person: Json) -> Iterator[str]:
     """Yield every word by which a person could be recognised."""
     for value in person.values():
         yield from [word for pair in value.items() for word in pair] if isinstance(value, dict) else [value]
-
-
-def places_of(database: Database, text: str) -> list[str]:
-    """Name the tables that have a text anywhere, in whatever case, as text or as bytes."""
-    found = []
-    for (table,) in database.rows(TABLES):
-        sql = f"SELECT count(*) FROM {table} AS row WHERE position($1 IN lower(row::text)) > 0 OR position($2 IN row::text) > 0"  # noqa: E501
-        if database.value(sql, text.lower(), text.encode().hex()):
-            found.append(table)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -116,10 +101,10 @@ def test_nothing_of_the_person_is_anywhere_afterwards(client: Client, database: 
     a_payment(client, 5, customer=person["external_reference"], metadata={"said": "nothing"})
     told = [*secrets_of(person), *(each for each in secrets_of(later) if each != later["external_reference"])]
     told += secrets_of(account)
-    assert all(places_of(database, text) for text in told)
+    assert all(database.tables_with(text) for text in told)
 
     assert erase(client, customer).status == 200
-    assert {text: places for text in told if (places := places_of(database, text))} == {}
+    assert {text: places for text in told if (places := database.tables_with(text))} == {}
 
 
 def test_a_customer_is_found_by_nothing_that_it_was(client: Client) -> None:
@@ -232,7 +217,7 @@ def test_what_is_told_after_the_erasure_can_be_erased_too(client: Client, databa
     again = erase(client, customer)
 
     assert again.json() == erased
-    assert {text: places for text in secrets_of(told) if (places := places_of(database, text))} == {}
+    assert {text: places for text in secrets_of(told) if (places := database.tables_with(text))} == {}
 
 
 def test_the_old_reference_makes_a_new_customer(client: Client) -> None:
@@ -348,7 +333,7 @@ def test_a_customer_with_many_accounts_is_erased_whole(mine: Client, database: D
         an_account(mine, customer=customer["id"], external_reference=f"{token}-{number}", name=token)
     assert erase(mine, customer).status == 200
 
-    assert places_of(database, token) == []
+    assert database.tables_with(token) == []
     assert len(audited(mine, customer)) == 2
 
 
