@@ -4,15 +4,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
-import msgspec
-
-from owed.model.bill import Bill, BillStatus
-from owed.model.billing_object import BillingObject
+from owed.model.bill import Bill
+from owed.model.identifiers import PAYMENT
 from tests.contract.client import Json
-from tests.failure import money
-from tests.failure.books import Books
+from tests.failure import balances, money, sums
+from tests.failure.books import Books, Row
 from tests.failure.callers import Field, Hasty, Told
-from tests.failure.writes import KINDS, LARGEST, Write
+from tests.failure.refusals import is_against_the_rules, is_explained, is_not_covered
+from tests.failure.writes import Write
 from tests.properties import promises
 from tests.properties.promises import Change
 from tests.properties.requests import parts_of
@@ -23,7 +22,7 @@ def faults(books: Books, field: Field) -> Iterator[str]:
     yield from promises.faults(books.objects, books.transfers, books.events)
     yield from promises.faults_of_money(books.money, books.transfers)
     yield from promises.faults_of_adjustments(books.objects, books.adjustments.values(), books.transfers)
-    yield from money.faults(books)
+    yield from sums.faults(books)
     yield from faults_of_keys(books, field.told)
     yield from faults_of_hasty_writes(books, field.hasty)
     yield from faults_of_origin(books, field)
@@ -45,23 +44,29 @@ def faults_of_answer(books: Books, told: Told) -> Iterator[str]:
     answer = books.answers.get(told.write.key)
     if answer is None:
         yield "keeps no answer"
-    elif (answer["status"], answer["body"]) != (told.status, told.body):
-        yield f"keeps {(answer['status'], answer['body'])}, but told {told.body!r}"
-    if told.is_done and json.loads(told.body) not in shown_under(books, told.write.key):
+    elif (kept := (answer["status"], answer["body"], headers_of(answer))) != (told.status, told.body, told.kept):
+        yield f"keeps {kept}, but told {told.body!r}, {told.kept}"
+    if told.is_done and json.loads(told.body) not in shown_under(books, told.write):
         yield f"nothing was ever shown as {told.body!r}"
     if told.status == 409 and not is_explained(books, told.write):
         yield "was told of a conflict with nothing"
     if told.status == 404 and f"nobody-{told.write.key}" not in told.write.path + told.write.body.decode():
         yield f"was told {told.body!r}"
-    if told.status == 422 and not (money.is_against_the_rules(books, told) or is_not_covered(books, told.write)):
+    if told.status == 422 and not (is_against_the_rules(books, told) or is_not_covered(books, told.write)):
         yield f"was refused as {told.body!r}, which no rule does"
 
 
-def shown_under(books: Books, key: str) -> list[Json]:
+def headers_of(answer: Row) -> list[str | None]:
+    """Give the headers of an answer that is kept, as they are sent."""
+    reapplied = answer["reapplied"]
+    return [answer["location"], answer["etag"], answer["last_modified"], None if reapplied is None else str(reapplied)]
+
+
+def shown_under(books: Books, write: Write) -> list[Json]:
     """List all that a write has made or changed, as it was shown then."""
-    changed = [change.after for change in books.changes_of_key.get(key, [])]
-    adjusted = (msgspec.to_builtins(item.shown()) for item in books.adjustments_of_key.get(key, []))
-    return [*changed, *(money.as_made(item) for item in books.money_of_key.get(key, [])), *adjusted]
+    changed = [change.after for change in books.changes_of_key.get(write.key, [])]
+    made = [money.as_made(books, write, item) for item in books.money_of_key.get(write.key, [])]
+    return [*changed, *made, *balances.adjustments_as_shown(books, write)]
 
 
 def faults_of_effect(books: Books, write: Write, *, is_done: bool) -> Iterator[str]:
@@ -73,24 +78,15 @@ def faults_of_effect(books: Books, write: Write, *, is_done: bool) -> Iterator[s
     if write.moves_money:
         yield from money.faults_of_effect(books, write, is_done=is_done)
     elif write.adjusts:
-        yield from faults_of_adjusting(books, write, is_done=is_done)
+        yield from balances.faults_of_adjusting(books, write, is_done=is_done)
     elif named(changes) != (expected(books, write) if is_done else Counter()):
         yield f"has the effects {changes}"
+    yield from balances.faults_of_balances(books, write)
     transfers = [each for row in words for each in books.transfers_of_attribution.get(row["id"], [])]
-    if len(transfers) != sum(1 for change in changes for _ in change.transfers()):
+    owing = [each for each in transfers if not each.obligation_id.startswith(PAYMENT)]
+    if len(owing) != sum(1 for change in changes for _ in change.transfers()):
         yield f"has {changes}, and {transfers}"
     yield from faults_of_family({change.kind: change.after for change in changes if change.before is None})
-
-
-def faults_of_adjusting(books: Books, write: Write, *, is_done: bool) -> Iterator[str]:
-    """A charge or a credit is there once, as it was asked for, and told of once; or it is not there."""
-    made, told = books.adjustments_of_key.get(write.key, []), books.changes_of_key.get(write.key, [])
-    if [item.kind for item in made] != [write.kind] * is_done:
-        yield f"is on record as {made}"
-    if [change.adjusted and change.adjusted.document_id for change in told] != [item.id for item in made]:
-        yield f"has made {made}, and is told of as {told}"
-    if any(not write.fields.items() <= msgspec.to_builtins(item.shown()).items() for item in made):
-        yield f"asked for {write.fields}, made {made}"
 
 
 def faults_of_family(made: dict[str, Json]) -> Iterator[str]:
@@ -113,55 +109,6 @@ def named(changes: list[Change]) -> "Counter[tuple[str, str, bool]]":
     return Counter((change.kind, change.after["external_reference"], change.before is None) for change in changes)
 
 
-def is_explained(books: Books, write: Write) -> bool:
-    """Tell whether there is, or was, what a write can have come into conflict with."""
-    if write.moves_money:
-        return money.is_explained(books, write)
-    if write.name is None:
-        taken = [books.by_name.get(part) for part in parts_of(write.kind, write.fields)]
-        return any(not made_by(books, item, write) for item in taken if item)
-    if write.adjusts:
-        return is_too_much(books, write)
-    history = books.changes[books.by_name[write.kind, write.name].id]
-    if any(change.after.get("status") == BillStatus.VOIDED for change in history):
-        return True
-    if "amount_paid" in write.fields:
-        return any(received > write.fields["amount_paid"] for received in money.received_in(history))
-    return any(change.after.get("amount_paid") for change in history)
-
-
-def is_too_much(books: Books, write: Write) -> bool:
-    """Tell whether another has the reference of a charge or credit, or the object does not take as much."""
-    rivals = (item for item in books.adjustments.values() if item.kind == write.kind)
-    taken = {item.external_reference for item in rivals if item.metadata["key"] != write.key}
-    if write.fields.get("external_reference", "") in taken:
-        return True
-    return any(
-        after.get("status") == BillStatus.VOIDED or after["amount_remaining"] < write.fields["amount"]
-        if "amount_due" in after
-        else abs(after["balance"]) + write.fields["amount"] > LARGEST
-        for after in adjusted(books, write)
-    )
-
-
-def is_not_covered(books: Books, write: Write) -> bool:
-    """Tell whether the credit of an object was once too little for a charge."""
-    if "floor" not in write.fields:
-        return False
-    least = write.fields["floor"] + write.fields["amount"]
-    return any(-after["balance"] < least for after in adjusted(books, write))
-
-
-def adjusted(books: Books, write: Write) -> list[Json]:
-    """Give the object that a write charges or credits, as it was after each of its changes."""
-    of = KINDS[write.path.split("/")[2]]
-    return [change.after for change in books.changes[books.by_name[of, write.name or ""].id]]
-
-
-def made_by(books: Books, item: BillingObject, write: Write) -> bool:
-    return any(change.before is None and books.key_of(change) == write.key for change in books.changes[item.id])
-
-
 def faults_of_hasty_writes(books: Books, hasty: list[Hasty]) -> Iterator[str]:
     """A write that was sent once, without a key, has the effects that were told of it, whole."""
     for each in hasty:
@@ -180,7 +127,7 @@ def faults_of_origin(books: Books, field: Field) -> Iterator[str]:
     for name, strange in (
         ("answers", books.answers.keys() - asked),
         ("events", books.changes_of_key.keys() - done),
-        ("payments, refunds or reversals", books.money_of_key.keys() - done),
+        ("payments, or changes of them", books.money_of_key.keys() - done),
         ("charges or credits", books.adjustments_of_key.keys() - done),
         ("attributions", books.attributions.keys() - done),
         ("search terms", books.terms.keys() - known),

@@ -11,13 +11,16 @@ from http.client import HTTPException
 from itertools import count
 from typing import Final
 
-from tests.contract.client import JSON, Answer, Client, Json
-from tests.failure.writes import KINDS, PLACES, Chooser, Known, Write, next_write
+from tests.contract.client import JSON, Answer, Client
+from tests.failure.choices import next_write
+from tests.failure.writes import KINDS, Chooser, Known, Write
 
 PATIENCE: Final = 60.0
 """Seconds in which every write must have been told its outcome, whatever was killed meanwhile."""
 
 DEFINITE: Final = {200, 201, 404, 409, 422}
+KEPT: Final = ("Location", "ETag", "Last-Modified", "Owed-Balance-Reapplied")
+"""The headers that are kept with a key."""
 HEADERS: Final = {"Content-Type": JSON, "Owed-Actor": "caller"}
 NOT_DONE, DONE, UNKNOWN = range(1), range(1, 2), range(2)
 
@@ -33,8 +36,14 @@ class Told:
 
     @classmethod
     def of(cls, write: Write, answer: Answer) -> "Told":
-        kept = {name: answer.headers.get(name) for name in ("Content-Type", "Location", "ETag", "Last-Modified")}
-        return cls(write, answer.status, answer.body, kept)
+        return cls(
+            write, answer.status, answer.body, {name: answer.headers.get(name) for name in ("Content-Type", *KEPT)}
+        )
+
+    @property
+    def kept(self) -> list[str | None]:
+        """Give the headers that are kept with the key."""
+        return [self.headers[name] for name in KEPT]
 
     @property
     def is_done(self) -> bool:
@@ -57,8 +66,6 @@ class Field:
     """What the callers of one API key have in common: the objects that they know of, and what they were told.
 
     Attributes:
-        known: By kind, the ids and references of what is there.
-        payments: Those that were made, as they were shown.
         contested: By kind, how often a reference that others may want was given out.
     """
 
@@ -69,8 +76,7 @@ class Field:
         self.told: list[Told] = []
         self.hasty: list[Hasty] = []
         self.faults: list[str] = []
-        self.known: Known = {kind: [] for kind in PLACES}
-        self.payments: list[Json] = []
+        self.known = Known()
         self.stopping = threading.Event()
         self.news = threading.Condition()
         self.contested = {kind: count() for kind in KINDS.values()}
@@ -84,23 +90,16 @@ class Field:
         with self.news:
             self.told.append(told)
             if told.status == 201:
-                self._get_to_know(told.write.kind, json.loads(told.body))
+                self.known.learn(told.write.kind, json.loads(told.body), str(told.headers["Location"]))
             self.news.notify_all()
-
-    def _get_to_know(self, kind: str, made: Json) -> None:
-        if kind == "payment":
-            self.payments.append(made)
-        if kind not in PLACES:
-            return
-        self.known[kind] += (made["id"], made["external_reference"])
-        for parent in ("customer", "account"):
-            if name := made.get(f"{parent}_id"):
-                self.known[parent].append(name)
 
     def wait_for(self, more: int, seconds: float) -> bool:
         """Wait until so many more writes were told their outcome, and say whether they were."""
+        return self.wait_until(len(self.told) + more, seconds)
+
+    def wait_until(self, wanted: int, seconds: float) -> bool:
+        """Wait until so many writes in all were told their outcome, and say whether they were."""
         with self.news:
-            wanted = len(self.told) + more
             return self.news.wait_for(lambda: len(self.told) >= wanted or bool(self.faults), seconds)
 
 
@@ -155,7 +154,7 @@ class Caller(threading.Thread):
 
     def _next_write(self) -> Write:
         field = self.field
-        return next_write(Chooser(field.known, field.payments, field.contested, self.random, field.new_key()))
+        return next_write(Chooser(field.known, field.contested, self.random, field.new_key()))
 
 
 def send(client: Client, write: Write, **headers: str) -> Answer:

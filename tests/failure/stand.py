@@ -159,10 +159,10 @@ def is_gone(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def standing(workers: int = 2) -> Iterator[Stand]:
+def standing(workers: int = 2, **settings: str) -> Iterator[Stand]:
     """Have a service stand on data of its own."""
     with data_directory() as place:
-        stand = Stand(place, workers)
+        stand = Stand(place, workers, **settings)
         try:
             yield stand
         finally:

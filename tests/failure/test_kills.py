@@ -18,18 +18,28 @@ from tests.contract.service import Database, dsn_of
 from tests.failure.audit import faults
 from tests.failure.books import Books
 from tests.failure.callers import Field, Told, calling, persist
-from tests.failure.stand import Stand, told_on_failure, wait_until
+from tests.failure.stand import Stand, standing, told_on_failure, wait_until
 from tests.failure.strikes import DECK, KILLS
 
 ROUNDS = -(-int(os.environ.get("OWED_KILLS", "20")) // len(KILLS))
 CALLERS_EACH = 8
 RECOVERED_WITHIN = 30.0
+ASKED_AGAIN = 300
 SHOWN = 20
 MOVED = {
-    ("payment", 201), ("payment", 422), ("refund", 201), ("refund", 409), ("reversal", 201), ("reversal", 409),
-    ("charge", 201), ("charge", 422), ("credit", 201), ("credit", 409),
+    ("payment", 201), ("payment", 422), ("received payment", 201), ("refund", 201), ("refund", 409), ("reversal", 201),
+    ("reversal", 409), ("allocation", 201), ("allocation", 409), ("move", 201), ("move", 409), ("dated balance", 200),
+    ("charge", 201), ("charge", 422), ("credit", 201), ("credit", 409), ("reversed charge", 200),
+    ("reversed credit", 200),
 }  # fmt: skip
 """What every round must have told of money, or it has shown nothing."""
+
+
+@pytest.fixture(scope="module")
+def stand() -> Iterator[Stand]:
+    """A service with two workers; nobody is there for it to tell of anything."""
+    with standing(OWED_DELIVERIES="false") as service:
+        yield service
 
 
 @pytest.mark.parametrize("number", range(1, ROUNDS + 1))
@@ -40,15 +50,17 @@ def test_each_key_has_one_effect_whatever_is_killed(stand: Stand, number: int) -
         if not stand.is_serving():
             stand.start()
         merchant = stand.service.merchant(seed)
+        pass_on(stand, merchant.keys["sk"])
         fields = [Field(stand.port, merchant.keys[kind], f"{kind}-{seed}") for kind in ("sk_test", "sk")]
         with calling(fields, CALLERS_EACH):
             strike_and_recover(stand, fields, random.Random(seed), story)
         assert [fault for field in fields for fault in field.faults] == []
-        assert {(told.write.kind, told.status) for field in fields for told in field.told} >= MOVED
+        assert {(told.write.deed, told.status) for field in fields for told in field.told} >= MOVED
         wait_until(lambda: len(stand.workers()) == stand.workers_wanted, "all workers are back")
         for field, mode in zip(fields, ("test", "live"), strict=True):
-            assert list(unlike_at_first(field))[:SHOWN] == []
+            assert list(unlike_at_first(field, random.Random(seed)))[:SHOWN] == []
             assert list(faults(books_of(stand, merchant.id, mode), field))[:SHOWN] == []
+        assert stand.service.owed("verify", "--settle", "0")["merchants"]
 
 
 def strike_and_recover(stand: Stand, fields: list[Field], dice: random.Random, story: list[str]) -> None:
@@ -60,15 +72,24 @@ def strike_and_recover(stand: Stand, fields: list[Field], dice: random.Random, s
         if dice.random() < 0.25:
             time.sleep(dice.uniform(0, 0.5))
             continue
-        for field in fields:
-            recovered = field.wait_for(dice.randint(1, 60), RECOVERED_WITHIN)
+        wanted = [(field, len(field.told) + dice.randint(1, 60)) for field in fields]
+        for field, number in wanted:
+            recovered = field.wait_until(number, RECOVERED_WITHIN)
             assert stand.is_serving(), f"owed serve ended after {strike.__name__}"
             assert recovered, f"no recovery within {RECOVERED_WITHIN:.0f} s of {strike.__name__}"
             assert not field.faults, field.faults
 
 
-def unlike_at_first(field: Field) -> Iterator[str]:
-    """Ask every key again, and yield those that do not tell the same, byte for byte."""
+def pass_on(stand: Stand, api_key: str) -> None:
+    """Let payments leave balances as they are, which takes a second transfer with each."""
+    client = Client(stand.port, api_key)
+    assert client.patch("/billing/settings", {"payments_reduce_balance": False}).status == 200
+    client.close()
+
+
+def unlike_at_first(field: Field, dice: random.Random) -> Iterator[str]:
+    """Ask some keys again, and yield those that do not tell the same, byte for byte; what is kept of all is audited."""
+    asked = dice.sample(field.told, min(ASKED_AGAIN, len(field.told)))
     client = Client(field.port, field.api_key)
 
     def again(told: Told) -> str | None:
@@ -78,7 +99,7 @@ def unlike_at_first(field: Field) -> Iterator[str]:
         return f"key {told.write.key}: first {told}, then {answer.status} {answer.body!r} {answer.headers.items()}"
 
     with ThreadPoolExecutor(8) as pool:
-        yield from filter(None, pool.map(again, field.told))
+        yield from filter(None, pool.map(again, asked))
     client.close()
 
 
