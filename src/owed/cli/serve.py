@@ -6,12 +6,14 @@ import signal
 import socket
 import sys
 import time
+from multiprocessing.connection import wait
 from typing import Annotated
 
 import typer
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 from owed.api.shared_metrics import SERVICE
 from owed.cli import demo, session
@@ -143,7 +145,11 @@ class Supervisor(Multiprocess):
         self._deliveries = deliveries
 
     def keep_subprocess_alive(self) -> None:
-        """Replace the workers that have died; webhooks start when the first of them has."""
+        """Replace the workers that have died, or hang; webhooks start when the first of them has."""
+        for worker in self.processes:
+            if not is_well(worker, self.config.timeout_worker_healthcheck):
+                worker.process.kill()
+                worker.process.join()
         super().keep_subprocess_alive()
         if self._deliveries is not None and not self._deliveries.has_begun and self._is_ready():
             self._deliveries.begin()
@@ -155,7 +161,7 @@ class Supervisor(Multiprocess):
         for listener in self.sockets:
             listener.close()
         for worker in self.processes:
-            if worker.is_alive(self.config.timeout_worker_healthcheck):
+            if is_well(worker, self.config.timeout_worker_healthcheck):
                 worker.terminate()
             else:
                 worker.kill()
@@ -175,6 +181,16 @@ class Supervisor(Multiprocess):
 
     def _is_ready(self) -> bool:
         return any(worker.is_ready(self.config.timeout_worker_healthcheck) for worker in self.processes)
+
+
+def is_well(worker: Process, seconds: float) -> bool:
+    """Tell whether a worker answers in time, or ends: it will answer no more, and that is not worth waiting for."""
+    answer, end = worker.parent_conn, worker.process.sentinel
+    answer.send(b"ping")
+    ready = wait([answer, end], seconds)
+    if answer in ready:
+        answer.recv()
+    return bool(ready)
 
 
 def bound(settings: Settings) -> socket.socket:
