@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 from uvicorn.supervisors.multiprocess import Process
 
-from owed.cli.serve import is_well
+from owed.cli.serve import has_started
 from owed.database import embedded
 from tests.cli.programs import Serving, is_stopped, owed, owed_json, postmaster, serving, wait_until
 from tests.database.places import short_directory, value
@@ -117,10 +117,10 @@ def test_a_worker_that_dies_before_it_answers_is_not_taken_to_hang() -> None:
     worker.process = get_context("spawn").Process(target=signal.pause)
     worker.process.start()
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(is_well, worker, 60)
+        waiting = pool.submit(has_started, worker, 60)
         worker.process.kill()
 
-        assert waiting.result(20)
+        assert waiting.result(20) is False
 
 
 def test_workers_leave_when_their_supervisor_is_killed(used_home: Path) -> None:

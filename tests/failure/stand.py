@@ -115,6 +115,8 @@ class Stand:
         """Stop the service, and see off whatever a failed test has left of it."""
         if self.is_serving():
             self.service.stop()
+        for client in self.service._clients:
+            client.close()
         left = [process for process in self._seen if not is_gone(process)]
         if postmaster := self.postmaster():
             left += [postmaster, *postmaster.children()]

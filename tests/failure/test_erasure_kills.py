@@ -1,7 +1,7 @@
 """A process that is killed in the middle of an erasure: whoever comes after it redacts what is left."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from http.client import HTTPException
 
@@ -11,7 +11,7 @@ import pytest
 from tests.contract.client import Client
 from tests.contract.samples import CUSTOMERS, a_customer, a_key
 from tests.contract.service import Database, dsn_of
-from tests.failure.stand import Stand, standing, wait_until
+from tests.failure.stand import Stand, wait_until
 
 PERSON = {"name": "Thandi Nkosi", "email": "thandi@example.com", "currency": "ZAR", "balance": 500}
 MANY = 20_000
@@ -33,12 +33,6 @@ IS_FINISHED = "SELECT finished_version = version FROM erasure WHERE id = $1"
 IS_KEPT = "SELECT count(*) FROM answer WHERE position('Thandi'::bytea IN body) > 0"
 
 
-@pytest.fixture
-def stand() -> Iterator[Stand]:
-    with standing() as service:
-        yield service
-
-
 def kill_workers(stand: Stand) -> None:
     """Kill every worker; `owed serve` starts others."""
     workers = stand.workers()
@@ -58,7 +52,7 @@ def kill_all(stand: Stand) -> None:
 
 @pytest.mark.parametrize("kill", [kill_workers, kill_all])
 def test_what_a_killed_process_left_is_redacted_by_the_next(stand: Stand, kill: Callable[[Stand], None]) -> None:
-    key = stand.service.merchant("Acme Water").keys["sk_test"]
+    key = stand.service.merchant(kill.__name__).keys["sk_test"]
     with closing(Client(stand.port, key)) as client:
         made = client.post(CUSTOMERS, {"external_reference": "THANDI", **PERSON}, Idempotency_Key=a_key())
         customer = made.json()["id"]
@@ -70,6 +64,7 @@ def test_what_a_killed_process_left_is_redacted_by_the_next(stand: Stand, kill: 
             asking.start()
             wait_until(lambda: database.value(IS_BEGUN, customer), "the redaction begins")
             kill(stand)
+            client.close()  # its connection may be to one that was killed
             asking.join()
         with closing(Database(dsn_of(stand.service))) as database:
             assert database.value(TELLING, customer) > 0, "it was over before it could be killed"

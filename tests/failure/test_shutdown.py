@@ -29,17 +29,24 @@ WAITING = 10
 QUICK = 4
 """Times as long as it takes to import the program, which is longer where others are at work on the machine."""
 
+STARTS = 3
+"""How many may be slower, where the machine has something else to do just then."""
+
 HEARD = "Shutting down"
 STARTS_LATER = "the database cannot be reached yet"
 
 
+@pytest.fixture(scope="module")
+def standing_merchant(stand: Stand) -> Merchant:
+    return stand.service.merchant("Acme Water")
+
+
 @pytest.fixture
-def merchant(stand: Stand) -> Iterator[Merchant]:
+def merchant(stand: Stand, standing_merchant: Merchant) -> Merchant:
     """A merchant of a service that runs, whatever became of it in the last test."""
     if not stand.is_serving():
         stand.start()
-    yield stand.service.merchant("Acme Water")
-    stand.service.stop()
+    return standing_merchant
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -47,7 +54,7 @@ def test_whatever_was_accepted_is_answered_before_the_end(
     stand: Stand, merchant: Merchant, number: signal.Signals
 ) -> None:
     everything = stand.everything()
-    with creating(stand, merchant) as answered:
+    with creating(stand, merchant, number.name) as answered:
         wait_until(lambda: len(answered) > 200, "the callers are at work")
         begun = time.monotonic()
         end(stand, number)
@@ -58,8 +65,7 @@ def test_whatever_was_accepted_is_answered_before_the_end(
     wait_until(lambda: all(is_gone(process) for process in everything), "every process is gone", seconds=2)
     assert took < 5
     stand.start()
-    kept = stored_answers(stand, merchant)
-    assert kept == {key: answer.body for key, answer in answered.items()}
+    assert stored_answers(stand, number.name) == {key: answer.body for key, answer in answered.items()}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -68,7 +74,7 @@ def test_a_request_that_waits_for_the_database_is_answered_before_the_end(
 ) -> None:
     """Payments among them: each is taken, or refused for want of what is owed."""
     client = stand.service.client(merchant.keys["sk_test"])
-    held = {"external_reference": "held", "currency": "ZAR", "balance": WAITING}
+    held = {"external_reference": f"held-{number}", "currency": "ZAR", "balance": WAITING}
     customer = client.post(CUSTOMERS, held).json()["id"]
     paid = {"customer": customer, "amount": 2, "currency": "ZAR"}
     database = Database(dsn_of(stand.service))
@@ -76,7 +82,9 @@ def test_a_request_that_waits_for_the_database_is_answered_before_the_end(
         with database.locked(customer):
             path = f"{CUSTOMERS}/{customer}"
             waiting = [pool.submit(client.patch, path, {"metadata": {f"n{each}": "1"}}) for each in range(WAITING)]
-            paying = [pool.submit(client.post, PAYMENTS, paid, Idempotency_Key=f"{each}") for each in range(WAITING)]
+            paying = [
+                pool.submit(client.post, PAYMENTS, paid, Idempotency_Key=f"{number}-{each}") for each in range(WAITING)
+            ]
             database.wait_for_a_waiter()
             wait_until(lambda: stand.connections() >= 2 * WAITING, "every request has been accepted")
             heard = stand.log().count(HEARD)
@@ -93,7 +101,7 @@ def test_a_request_that_waits_for_the_database_is_answered_before_the_end(
 
 def test_a_new_connection_is_refused_while_the_last_requests_are_answered(stand: Stand, merchant: Merchant) -> None:
     client = stand.service.client(merchant.keys["sk_test"])
-    customer = client.post(CUSTOMERS, {"external_reference": "held"}).json()["id"]
+    customer = client.post(CUSTOMERS, {"external_reference": "last"}).json()["id"]
     database = Database(dsn_of(stand.service))
     with ThreadPoolExecutor(1) as pool:
         with database.locked(customer):
@@ -105,12 +113,13 @@ def test_a_new_connection_is_refused_while_the_last_requests_are_answered(stand:
         database.close()
 
     assert waiting.result().status == 200
+    assert stand.service.process.wait(30) == 0
 
 
 def test_the_next_start_is_quick_and_finds_the_data(stand: Stand, merchant: Merchant) -> None:
     created = stand.service.client(merchant.keys["sk_test"]).post(CUSTOMERS, {"external_reference": "kept"})
-    took = []
-    for _ in range(3):
+    took: list[float] = []
+    while len(took) < STARTS and min(took, default=QUICK) >= QUICK:
         stand.service.stop()
         took.append(seconds(stand.start) / seconds(import_program))
     found = stand.service.client(merchant.keys["sk_test"]).get(f"{CUSTOMERS}/kept")
@@ -122,20 +131,19 @@ def test_the_next_start_is_quick_and_finds_the_data(stand: Stand, merchant: Merc
 def test_after_kill_9_of_everything_the_next_start_finds_all_that_was_acknowledged(
     stand: Stand, merchant: Merchant
 ) -> None:
-    with creating(stand, merchant) as answered:
+    with creating(stand, merchant, "killed") as answered:
         wait_until(lambda: len(answered) > 200, "the callers are at work")
         for process in stand.everything():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         stand.service.process.wait()
     stand.start()
-    kept = stored_answers(stand, merchant)
 
-    assert {key: answer.body for key, answer in answered.items()}.items() <= kept.items()
+    assert {key: answer.body for key, answer in answered.items()}.items() <= stored_answers(stand, "killed").items()
 
 
 def test_after_kill_9_of_the_parent_alone_its_port_is_free_again_at_once(stand: Stand, merchant: Merchant) -> None:
-    with creating(stand, merchant) as answered:
+    with creating(stand, merchant, "orphaned") as answered:
         wait_until(lambda: len(answered) > 200, "the callers are at work")
         stand.kill_parent()
     stand.start()
@@ -159,14 +167,18 @@ def test_a_worker_that_is_still_starting_does_not_keep_the_port(stand: Stand, me
 
 
 @contextmanager
-def creating(stand: Stand, merchant: Merchant) -> Iterator[dict[str, Answer]]:
-    """Have callers create customers, each until its connection fails; yield the answers by their keys, as they come."""
+def creating(stand: Stand, merchant: Merchant, name: str) -> Iterator[dict[str, Answer]]:
+    """Have callers create customers, each until its connection fails; yield the answers by their keys, as they come.
+
+    Args:
+        name: What their keys begin with.
+    """
     answered: dict[str, Answer] = {}
 
     def create(number: int) -> None:
         client, each = Client(stand.port, merchant.keys["sk_test"]), 0
         with suppress(OSError, HTTPException):
-            while (answer := post(client, key := f"{number}-{each}")).status == 201:
+            while (answer := post(client, key := f"{name}-{number}-{each}")).status == 201:
                 answered[key], each = answer, each + 1
         client.close()
 
@@ -211,10 +223,11 @@ def is_open(port: int) -> bool:
     return True
 
 
-def stored_answers(stand: Stand, merchant: Merchant) -> dict[str, bytes]:
+def stored_answers(stand: Stand, name: str) -> dict[str, bytes]:
+    """Give the answers that are kept with the keys that begin so."""
     database = Database(dsn_of(stand.service))
     try:
-        of_merchant = "SELECT key, body FROM answer JOIN tenant ON tenant.id = tenant_id WHERE merchant_id = $1"
-        return {row["key"]: row["body"] for row in database.rows(of_merchant, merchant.id)}
+        kept = database.rows("SELECT key, body FROM answer WHERE starts_with(key, $1)", f"{name}-")
+        return {row["key"]: row["body"] for row in kept}
     finally:
         database.close()

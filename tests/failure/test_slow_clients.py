@@ -5,6 +5,7 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 
 import psutil
@@ -13,7 +14,6 @@ import pytest
 from owed.api.protocol import PATIENCE
 from owed.cli.api_process import DRAIN_SECONDS
 from tests.contract.client import Client
-from tests.contract.service import Merchant
 from tests.failure.stand import Stand, standing, wait_until
 from tests.failure.writes import CUSTOMERS
 
@@ -53,23 +53,39 @@ KINDS: tuple[Opening, ...] = (say_nothing, begin_a_head, begin_a_body, read_noth
 @pytest.fixture(scope="module")
 def stand() -> Iterator[Stand]:
     """A service with one worker: there is no other to hide behind."""
-    with standing(workers=1) as service:
+    with standing(workers=1, OWED_DELIVERIES="false") as service:
         yield service
 
 
 @pytest.fixture(scope="module")
-def merchant(stand: Stand) -> Merchant:
-    """A merchant whose page of customers is too large for the buffers between here and there."""
+def key(stand: Stand) -> str:
+    return key_of_much_to_read(stand)
+
+
+@pytest.fixture(scope="module")
+def ending() -> Iterator[Future[int | None]]:
+    """The exit code of another service, which was told to end when all its clients read nothing: that takes long."""
+    with (
+        standing(workers=1, OWED_DELIVERIES="false") as stand,
+        ThreadPoolExecutor(1) as pool,
+        slow_clients(stand.port, key_of_much_to_read(stand), (read_nothing,) * 3),
+    ):
+        stand.service.process.terminate()
+        yield pool.submit(stand.ended_within, DRAIN_SECONDS + 5)
+
+
+def key_of_much_to_read(stand: Stand) -> str:
+    """Make a merchant whose page of customers is too large for the buffers between here and there; give a key of it."""
     merchant = stand.service.merchant("Acme Water")
     client = stand.service.client(merchant.keys["sk_test"])
     for number in range(100):
         fields = {"external_reference": f"large-{number}", "metadata": {f"k{each}": "x" * 500 for each in range(20)}}
         assert client.post(CUSTOMERS, fields).status == 201
-    return merchant
+    return merchant.keys["sk_test"]
 
 
-def test_200_slow_clients_slow_nobody_else_and_are_seen_off(stand: Stand, merchant: Merchant) -> None:
-    key = merchant.keys["sk_test"]
+@pytest.mark.usefixtures("ending")  # which so takes no time of its own
+def test_200_slow_clients_slow_nobody_else_and_are_seen_off(stand: Stand, key: str) -> None:
     client = stand.service.client(key)
     alone = median_seconds(client)
     with slow_clients(stand.port, key, KINDS * EACH) as ways:
@@ -82,25 +98,22 @@ def test_200_slow_clients_slow_nobody_else_and_are_seen_off(stand: Stand, mercha
     assert beside < SLOWER * alone + 0.005, (alone, beside)
 
 
-@pytest.mark.parametrize(
-    ("kinds", "seconds"),
-    [((say_nothing, begin_a_head, begin_a_body), 5), ((read_nothing,), DRAIN_SECONDS + 5)],
-    ids=["that ask slowly", "that read nothing"],
-)
-def test_slow_clients_do_not_hold_up_the_end(
-    stand: Stand, merchant: Merchant, kinds: tuple[Opening, ...], seconds: float
-) -> None:
-    with slow_clients(stand.port, merchant.keys["sk_test"], kinds):
+def test_clients_that_ask_slowly_do_not_hold_up_the_end(stand: Stand, key: str) -> None:
+    with slow_clients(stand.port, key, (say_nothing, begin_a_head, begin_a_body)):
         stand.service.process.terminate()
-        code = stand.ended_within(seconds)
+        code = stand.ended_within(5)
     stand.start()
 
     assert code == 0
 
 
-def test_clients_that_hang_up_on_their_answers_are_no_errors(stand: Stand, merchant: Merchant) -> None:
+def test_clients_that_read_nothing_do_not_hold_up_the_end_for_ever(ending: Future[int | None]) -> None:
+    assert ending.result() == 0
+
+
+def test_clients_that_hang_up_on_their_answers_are_no_errors(stand: Stand, key: str) -> None:
     noticed = len(stand.errors())
-    with slow_clients(stand.port, merchant.keys["sk_test"], (read_nothing,) * 10) as ways:
+    with slow_clients(stand.port, key, (read_nothing,) * 10) as ways:
         pass
     wait_until(lambda: not held(stand, ways), "the server lets go of them")
 

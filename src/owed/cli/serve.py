@@ -146,8 +146,10 @@ class Supervisor(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Replace the workers that have died, or hang; webhooks start when the first of them has."""
+        if self.should_exit.is_set():
+            return
         for worker in self.processes:
-            if not is_well(worker, self.config.timeout_worker_healthcheck):
+            if has_started(worker, self.config.timeout_worker_healthcheck) is None:
                 worker.process.kill()
                 worker.process.join()
         super().keep_subprocess_alive()
@@ -161,10 +163,10 @@ class Supervisor(Multiprocess):
         for listener in self.sockets:
             listener.close()
         for worker in self.processes:
-            if is_well(worker, self.config.timeout_worker_healthcheck):
-                worker.terminate()
-            else:
+            if has_started(worker, self.config.timeout_worker_healthcheck) is None:
                 worker.kill()
+            else:
+                worker.terminate()
 
     def join_all(self) -> None:
         """Wait for every worker to drain, and end those that do not."""
@@ -180,17 +182,17 @@ class Supervisor(Multiprocess):
         self.handle_term()
 
     def _is_ready(self) -> bool:
-        return any(worker.is_ready(self.config.timeout_worker_healthcheck) for worker in self.processes)
+        return any(has_started(worker, self.config.timeout_worker_healthcheck) for worker in self.processes)
 
 
-def is_well(worker: Process, seconds: float) -> bool:
-    """Tell whether a worker answers in time, or ends: it will answer no more, and that is not worth waiting for."""
+def has_started(worker: Process, seconds: float) -> bool | None:
+    """Ask a worker whether it serves; None where it hangs. One that ends does not, and nobody waits for its answer."""
     answer, end = worker.parent_conn, worker.process.sentinel
     answer.send(b"ping")
     ready = wait([answer, end], seconds)
     if answer in ready:
-        answer.recv()
-    return bool(ready)
+        return bool(answer.recv())
+    return False if ready else None
 
 
 def bound(settings: Settings) -> socket.socket:
