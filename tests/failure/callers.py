@@ -106,15 +106,16 @@ class Field:
 class Caller(threading.Thread):
     """One caller: create, change, void, pay, take back, look, and never give up on a key."""
 
-    def __init__(self, field: Field, number: int) -> None:
+    def __init__(self, field: Field, number: int, pause: float) -> None:
         super().__init__(name=f"caller-{field.seed}-{number}")
+        self.pause = pause
         self.field = field
         self.random = random.Random(f"{field.seed}/{number}")
         self.client = Client(field.port, field.api_key, timeout=4)
 
     def run(self) -> None:
         try:
-            while not self.field.stopping.wait(self.random.uniform(0, 0.04)):
+            while not self.field.stopping.wait(self.random.uniform(0, self.pause)):
                 write = self._next_write()
                 if self.random.random() < 0.2 and not write.needs_key:
                     self._send_once(write)
@@ -193,9 +194,13 @@ def is_in_use(answer: Answer) -> bool:
 
 
 @contextmanager
-def calling(fields: list[Field], callers_each: int) -> Iterator[None]:
-    """Have callers at work; at the end each finishes the write that it is at."""
-    callers = [Caller(field, number) for field in fields for number in range(callers_each)]
+def calling(fields: list[Field], callers_each: int, pause: float = 0.04) -> Iterator[None]:
+    """Have callers at work; at the end each finishes the write that it is at.
+
+    Args:
+        pause: The most seconds that one rests between two writes.
+    """
+    callers = [Caller(field, number, pause) for field in fields for number in range(callers_each)]
     for caller in callers:
         caller.start()
     try:

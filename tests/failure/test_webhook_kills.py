@@ -25,6 +25,8 @@ from tests.failure.stand import told_on_failure, wait_until
 
 ROUNDS = -(-int(os.environ.get("OWED_KILLS", "20")) // len(KILLS))
 CALLERS = 4
+PAUSE = 0.08
+"""Seconds that a caller rests at most: some events are always under way, and few are left to deliver at the end."""
 RECOVERED_WITHIN = 30.0
 TAKEN_WITHIN = 30.0
 """Seconds within which, when nothing is killed any more, one more event is taken, until none is left."""
@@ -58,7 +60,7 @@ def test_every_event_reaches_every_endpoint_in_order_whatever_is_killed(stand: D
         with closing(Client(stand.port, key)) as client:
             endpoints = {registered(client, f"{url}/{name}", each): each for name, each in receivers.items()}
             field = Field(stand.port, key, seed)
-            with calling([field], CALLERS):
+            with calling([field], CALLERS, PAUSE):
                 strike_and_recover(stand, field, receivers, random.Random(seed), story)
             assert field.faults == []
             audit(stand, client, merchant.id, endpoints)
