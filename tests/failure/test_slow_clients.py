@@ -14,6 +14,7 @@ import pytest
 from owed.api.protocol import PATIENCE
 from owed.cli.api_process import DRAIN_SECONDS
 from tests.contract.client import Client
+from tests.contract.service import Service
 from tests.failure.stand import Stand, standing, wait_until
 from tests.failure.writes import CUSTOMERS
 
@@ -59,29 +60,23 @@ def stand() -> Iterator[Stand]:
 
 @pytest.fixture(scope="module")
 def key(stand: Stand) -> str:
-    return key_of_much_to_read(stand)
-
-
-@pytest.fixture(scope="module")
-def ending() -> Iterator[Future[int | None]]:
-    """The exit code of another service, which was told to end when all its clients read nothing: that takes long."""
-    with (
-        standing(workers=1, OWED_DELIVERIES="false") as stand,
-        ThreadPoolExecutor(1) as pool,
-        slow_clients(stand.port, key_of_much_to_read(stand), (read_nothing,) * 3),
-    ):
-        stand.service.process.terminate()
-        yield pool.submit(stand.ended_within, DRAIN_SECONDS + 5)
-
-
-def key_of_much_to_read(stand: Stand) -> str:
-    """Make a merchant whose page of customers is too large for the buffers between here and there; give a key of it."""
+    """A key of a merchant whose page of customers is too large for the buffers between here and there."""
     merchant = stand.service.merchant("Acme Water")
     client = stand.service.client(merchant.keys["sk_test"])
     for number in range(100):
         fields = {"external_reference": f"large-{number}", "metadata": {f"k{each}": "x" * 500 for each in range(20)}}
         assert client.post(CUSTOMERS, fields).status == 201
     return merchant.keys["sk_test"]
+
+
+@pytest.fixture(scope="module")
+def ending(stand: Stand, key: str) -> Iterator[Future[int]]:
+    """The exit code of another service, which was told to end when all its clients read nothing: that takes long."""
+    another = Service.start(stand.data_dir)
+    with ThreadPoolExecutor(1) as pool, slow_clients(another.port, key, (read_nothing,) * 3):
+        another.process.terminate()
+        yield pool.submit(another.process.wait, DRAIN_SECONDS + 5)
+        another.process.kill()
 
 
 @pytest.mark.usefixtures("ending")  # which so takes no time of its own
@@ -107,7 +102,7 @@ def test_clients_that_ask_slowly_do_not_hold_up_the_end(stand: Stand, key: str) 
     assert code == 0
 
 
-def test_clients_that_read_nothing_do_not_hold_up_the_end_for_ever(ending: Future[int | None]) -> None:
+def test_clients_that_read_nothing_do_not_hold_up_the_end_for_ever(ending: Future[int]) -> None:
     assert ending.result() == 0
 
 
